@@ -1,4 +1,4 @@
--- Tokens: the SHA-256 of each text, and of the one before it for as long as that is accepted, too. functions is JSON.
+-- Tokens: the SHA-256 of each value, and of the one before it for as long as that is accepted, too. functions is JSON.
 CREATE TABLE tokens (
     name         text   PRIMARY KEY,
     digest       text   NOT NULL,
@@ -29,7 +29,9 @@ CREATE TABLE secrets (
     PRIMARY KEY (function, name)
 );
 
--- Who changed something, or was refused. from_address is null within the platform.
+-- Who changed something, or was refused. from_address is null within the platform. number counts the entries of each outcome.
+CREATE SEQUENCE audit_log_done;
+CREATE SEQUENCE audit_log_refused;
 CREATE TABLE audit_log (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at           bigint NOT NULL,
@@ -40,6 +42,8 @@ CREATE TABLE audit_log (
     target       text,
     outcome      text   NOT NULL,
     detail       text,
-    count        bigint NOT NULL
+    count        bigint NOT NULL,
+    number       bigint NOT NULL
 );
 CREATE INDEX audit_log_at ON audit_log (at);
+CREATE INDEX audit_log_number ON audit_log (outcome, number);

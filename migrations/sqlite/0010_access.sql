@@ -38,6 +38,8 @@ CREATE TABLE audit_log (
     target       TEXT,
     outcome      TEXT    NOT NULL,
     detail       TEXT,
-    count        INTEGER NOT NULL
+    count        INTEGER NOT NULL,
+    number       INTEGER NOT NULL
 );
 CREATE INDEX audit_log_at ON audit_log (at);
+CREATE INDEX audit_log_number ON audit_log (outcome, number);

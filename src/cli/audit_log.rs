@@ -163,6 +163,7 @@ mod tests {
                 outcome: AuditOutcome::Done,
                 detail: Some("revision 3".to_owned()),
                 count: 1,
+                age_ms: 0,
             },
         };
         assert_eq!(told(&entry), "deploy hello by token ci (deploy) from 10.0.0.7: revision 3");
@@ -175,6 +176,7 @@ mod tests {
             outcome: AuditOutcome::Refused,
             detail: Some("GET /v1/tokens".to_owned()),
             count: 12,
+            age_ms: 0,
         };
         assert_eq!(
             told(&entry),

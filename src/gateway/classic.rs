@@ -77,7 +77,8 @@ pub fn invoke(
 ) -> BoxFuture<'static, Answer> {
     Box::pin(async move {
         let name = admitted.function.expect("the path of a call names a function");
-        invoked(&gateway, name, request).await
+        let answer = invoked(&gateway, name, request).await;
+        answer.map_err(|refused| refused.told(&admitted.sent_by.caller))
     })
 }
 

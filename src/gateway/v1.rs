@@ -81,7 +81,11 @@ pub fn shortcut(gateway: Arc<Gateway>) -> Shortcut {
                         refused.into_response()
                     }));
                 }
-                Ok(Box::pin(async move { invoke(&gateway, function, request).await.into_response() }))
+                let caller = sent_by.caller.clone();
+                Ok(Box::pin(async move {
+                    let answer = invoke(&gateway, function, request).await;
+                    answer.map_err(|refused| refused.told(&caller)).into_response()
+                }))
             }
             // Whatever it is, the router knows what to say of it.
             _ => Err(request),
@@ -93,7 +97,8 @@ pub fn shortcut(gateway: Arc<Gateway>) -> Shortcut {
 pub fn call(gateway: Arc<Gateway>, admitted: Admitted, request: Request) -> BoxFuture<'static, Answer> {
     Box::pin(async move {
         let function = admitted.function.expect("the path of a call names a function");
-        invoke(&gateway, function, request).await
+        let answer = invoke(&gateway, function, request).await;
+        answer.map_err(|refused| refused.told(&admitted.sent_by.caller))
     })
 }
 

@@ -30,7 +30,7 @@ pub use document::{document, read_document};
 pub use encoding::{accepts_gzip, compressed, read_decoded};
 pub use headers::{check_room, end_to_end, handler_headers};
 pub use peer::{Calls, Door, Peer, Unanswered};
-pub use problem::{Answer, Failure, function_not_found};
+pub use problem::{Answer, Failure, check_reach, function_not_found};
 pub use progress::Bounds;
 pub use query::Query;
 pub use request::{function_name, payload_too_large, read_body, throw_away};

@@ -132,13 +132,27 @@ pub struct RateLimit {
     pub per: Duration,
 }
 
+/// The periods of rates: in seconds, as they are written, and in words.
+const PERIODS: [(u64, &str, &str); 3] =
+    [(1, "s", "a second"), (60, "m", "a minute"), (3600, "h", "an hour")];
+
+impl RateLimit {
+    /// Returns the limit in words, `100 calls a second` for the noun `call`.
+    pub fn in_words(&self, noun: &str) -> String {
+        let plural = if self.count.get() == 1 { "" } else { "s" };
+        let (_, _, period) = self.period();
+        format!("{} {noun}{plural} {period}", self.count)
+    }
+
+    fn period(&self) -> (u64, &'static str, &'static str) {
+        let per = self.per.as_secs();
+        PERIODS.into_iter().find(|(seconds, ..)| *seconds == per).unwrap_or(PERIODS[2])
+    }
+}
+
 impl fmt::Display for RateLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unit = match self.per.as_secs() {
-            1 => "s",
-            60 => "m",
-            _ => "h",
-        };
+        let (_, unit, _) = self.period();
         write!(f, "{}/{unit}", self.count)
     }
 }
@@ -148,12 +162,8 @@ impl FromStr for RateLimit {
     fn from_str(text: &str) -> Result<Self, InvalidRate> {
         let invalid = || InvalidRate(text.to_owned());
         let (count, unit) = text.split_once('/').ok_or_else(invalid)?;
-        let seconds = match unit {
-            "s" => 1,
-            "m" => 60,
-            "h" => 3600,
-            _ => return Err(invalid()),
-        };
+        let period = PERIODS.into_iter().find(|(_, written, _)| *written == unit);
+        let (seconds, ..) = period.ok_or_else(invalid)?;
         let is_plain = count.bytes().all(|byte| byte.is_ascii_digit()) && count.len() <= 7;
         let count = Some(count).filter(|_| is_plain).and_then(|count| count.parse().ok());
         let count: NonZeroU32 = count.ok_or_else(invalid)?;
@@ -180,7 +190,7 @@ impl<'de> Deserialize<'de> for RateLimit {
 )]
 pub struct InvalidRate(pub String);
 
-/// The rights of whoever sends a request.
+/// The sender of a request, and its rights.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Caller {
     /// The name, as the audit log has it: `token NAME`, `token file of HOST`, or `oidc SUBJECT`.
@@ -210,14 +220,37 @@ impl Caller {
     pub fn is_limited(&self) -> bool {
         !self.functions.is_empty()
     }
+
+    /// Returns an error in words if the token is not for this function:
+    /// `the token 'ci' is for the functions team_*, and not for 'hello'`.
+    pub fn check_reaches(&self, function: &FunctionName) -> Result<(), String> {
+        if self.reaches(function) {
+            return Ok(());
+        }
+        Err(format!("{}, and not for '{function}'", self.reach_in_words()))
+    }
+
+    /// Returns which functions a limited token is for: `the token 'ci' is for the functions team_*`.
+    pub fn reach_in_words(&self) -> String {
+        let patterns: Vec<&str> = self.functions.iter().map(FunctionPattern::as_str).collect();
+        format!("{} is for the functions {}", self.shown(), patterns.join(", "))
+    }
+
+    /// Returns the caller as it is called in a sentence: `the token 'ci'`, or `the caller 'oidc alice'`.
+    pub fn shown(&self) -> String {
+        match self.name.strip_prefix("token ") {
+            Some(name) => format!("the token '{name}'"),
+            None => format!("the caller '{}'", self.name),
+        }
+    }
 }
 
-/// A stored token, without the token itself.
+/// A stored token, without its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredToken {
     /// Its name, unique on the platform.
     pub name: TokenName,
-    /// The SHA-256 of the token.
+    /// The SHA-256 of its value.
     pub digest: Digest,
     /// Its role.
     pub role: TokenRole,
@@ -231,6 +264,8 @@ pub struct StoredToken {
     pub created_at: jiff::Timestamp,
     /// The time when it expires; none if it does not.
     pub expires_at: Option<jiff::Timestamp>,
+    /// It has expired, by the store's clock.
+    pub expired: bool,
     /// The time of its last use, to about a minute; none if it was never used.
     pub last_used_at: Option<jiff::Timestamp>,
 }
@@ -276,6 +311,15 @@ mod tests {
     }
 
     #[test]
+    fn a_rate_is_told_in_words() {
+        for (rate, told) in
+            [("100/s", "100 calls a second"), ("1/m", "1 call a minute"), ("60/h", "60 calls an hour")]
+        {
+            assert_eq!(rate.parse::<RateLimit>().unwrap().in_words("call"), told);
+        }
+    }
+
+    #[test]
     fn each_role_has_the_rights_of_those_before_it() {
         assert!(TokenRole::Admin > TokenRole::Deploy && TokenRole::Deploy > TokenRole::Invoke);
         for role in TokenRole::ALL {
@@ -294,5 +338,19 @@ mod tests {
         assert!(caller.is_limited());
         assert!(caller.reaches(&name("a_1")) && caller.reaches(&name("b")));
         assert!(!caller.reaches(&name("c")));
+    }
+
+    #[test]
+    fn a_function_that_is_out_of_reach_is_named_beside_those_that_are_not() {
+        let name = |text: &str| text.parse::<FunctionName>().unwrap();
+        let functions = vec!["team_*".parse().unwrap(), "job".parse().unwrap()];
+        let ci = Caller { name: "token ci".to_owned(), functions, ..Caller::internal() };
+        assert_eq!(ci.check_reaches(&name("team_a")), Ok(()));
+        let told = "the token 'ci' is for the functions team_*, job, and not for 'hello'";
+        assert_eq!(ci.check_reaches(&name("hello")), Err(told.to_owned()));
+        let alice = Caller { name: "oidc alice".to_owned(), ..ci };
+        let told = "the caller 'oidc alice' is for the functions team_*, job, and not for 'hello'";
+        assert_eq!(alice.check_reaches(&name("hello")), Err(told.to_owned()));
+        assert_eq!(Caller::internal().check_reaches(&name("hello")), Ok(()));
     }
 }

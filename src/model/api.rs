@@ -305,15 +305,15 @@ pub struct NewToken {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RotateToken {
-    /// The time for which the old text is accepted, too, in seconds; at most a week.
+    /// The time for which the old value is accepted, too, in seconds; at most a week.
     #[serde(default)]
     pub keep_old_s: u64,
 }
 
-/// A token with its text, which is told only once: the store has its digest.
+/// A token with its value, which is shown only once: the store has its digest.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct MadeToken {
-    /// The text that a request carries: `Authorization: Bearer <token>`.
+    /// The value that a request carries: `Authorization: Bearer <token>`.
     pub token: String,
     /// Everything else about it.
     #[serde(flatten)]
@@ -346,7 +346,7 @@ pub struct TokenInfo {
     /// The time when it expires; none if it does not.
     #[serde(default, with = "super::time::optional")]
     pub expires_at: Option<Timestamp>,
-    /// It has expired.
+    /// It has expired, by the store's clock.
     pub expired: bool,
     /// The time of its last use, to about a minute; none if it was never used.
     #[serde(default, with = "super::time::optional")]
@@ -364,23 +364,26 @@ pub struct KnownToken {
     pub functions: Vec<FunctionPattern>,
     /// The limit of its requests; none where there is none.
     pub rate_limit: Option<RateLimit>,
-    /// The time until this text is no longer accepted, by the store's clock, in milliseconds; 0 once it is not; none if it
+    /// The time until this value is no longer accepted, by the store's clock, in milliseconds; 0 once it is not; none if it
     /// does not end.
     pub left_ms: Option<u64>,
-    /// The token was rotated, and this is its old text.
+    /// The token was rotated, and this is its previous value.
     pub is_old: bool,
-    /// The time when the token, or its old text, expires; none if it does not.
+    /// The time when the token, or its previous value, expires; none if it does not.
     #[serde(default, with = "super::time::optional")]
     pub expires_at: Option<Timestamp>,
 }
 
 /// The registry's answer to the gateway that follows changes of tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenChanges {
     /// Grows with each change; begins anew with the registry's process.
     pub generation: u64,
     /// The registry's process, since generations of two of them say nothing about each other.
     pub process: uuid::Uuid,
+    /// The tokens that were changed since the generation that was asked with. None where that is not known: any may have been.
+    #[serde(default)]
+    pub changed: Option<Vec<TokenName>>,
 }
 
 /// A secret, as in the answer to `GET /v1/secrets`: everything but its value.

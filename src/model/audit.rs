@@ -23,7 +23,7 @@ pub mod action {
     pub const TOKEN_CREATE: &str = "token-create";
     /// A token was revoked.
     pub const TOKEN_REVOKE: &str = "token-revoke";
-    /// A token got another text.
+    /// A token got another value.
     pub const TOKEN_ROTATE: &str = "token-rotate";
     /// A secret was set.
     pub const SECRET_SET: &str = "secret-set";
@@ -62,6 +62,9 @@ pub enum AuditOutcome {
 }
 
 impl AuditOutcome {
+    /// Both of them.
+    pub const ALL: [Self; 2] = [Self::Done, Self::Refused];
+
     /// Returns its name.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -111,6 +114,14 @@ pub struct NewAuditEntry {
     pub detail: Option<String>,
     /// How often it happened: equal refusals of a minute are one entry.
     pub count: u32,
+    /// How long ago it happened when it is handed on, in milliseconds: the store counts back from its own time. 0 of
+    /// entries that are read.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub age_ms: u64,
+}
+
+fn is_zero(age: &u64) -> bool {
+    *age == 0
 }
 
 /// An entry of the audit log, as in the answer to `GET /v1/audit-log`.

@@ -14,7 +14,7 @@ pub use super::limits::MAX_BODY;
 use super::{
     Body, Digest, FunctionError, FunctionId, FunctionName, FunctionSpec, HttpRequest, HttpResponse,
     InstanceId, InvocationId, Mode, OwnerId, Phases, RevisionNumber, SecretPlace, Start, State,
-    function::millis,
+    TokenName, function::millis,
 };
 
 /// The version of all headers in this file.
@@ -335,8 +335,11 @@ pub enum Change {
         /// The secret.
         place: SecretPlace,
     },
-    /// A token was revoked or got another text. Earlier versions read all functions again.
-    TokensChanged,
+    /// A token was revoked or got another value. Earlier versions read all functions again.
+    TokenChanged {
+        /// Its name.
+        name: TokenName,
+    },
 }
 
 /// A header of this file.

@@ -194,7 +194,7 @@ routes! {
     CREATE_TOKEN<()>: Post "/v1/tokens" [] Registry Admin;
     /// Revokes a token: it is refused from then on.
     REVOKE_TOKEN<TokenName>: Delete "/v1/tokens/{token}" [] Registry Admin;
-    /// Gives a token another text; takes a [`RotateToken`](super::api::RotateToken), or nothing, and answers a
+    /// Gives a token another value; takes a [`RotateToken`](super::api::RotateToken), or nothing, and answers a
     /// [`MadeToken`](super::api::MadeToken).
     ROTATE_TOKEN<TokenName>: Post "/v1/tokens/{token}/rotate" [] Registry Admin;
     /// Lists secrets, without their values: a page of [`SecretInfo`](super::api::SecretInfo).

@@ -184,7 +184,7 @@ pub async fn show(
             }
         }
     }
-    let hint = "logs of builds are kept since this version, and a deploy that was cancelled leaves none";
+    let hint = "logs of builds are kept since version 0.1, and a deploy that was cancelled leaves none";
     let detail = format!("no log of that build of '{name}' is kept");
     Err(Problem::new(code::BUILD_NOT_FOUND, detail).hint(hint).into())
 }

@@ -19,6 +19,9 @@ use crate::{
     store::{self, ActiveFunction},
 };
 
+/// Functions that are read at once.
+pub const PIECE: u32 = 500;
+
 impl Registry {
     /// 404 with the near names, of functions that the caller may know of.
     pub async fn not_found(&self, name: &FunctionName, caller: &Caller) -> Problem {
@@ -78,15 +81,15 @@ impl Registry {
         Ok(self.store.dependencies(tree).await?.map(Packages::from))
     }
 
-    /// Those that the caller reaches among the first `limit` whose names come after this one, by name, in two queries. A page
-    /// with fewer of them, or none, may have a next one all the same.
+    /// The first `limit` that the caller reaches of those whose names come after this one, by name. Nothing of it tells of
+    /// others.
     pub async fn page(
         &self,
         after: Option<&FunctionName>,
         limit: u32,
         caller: &Caller,
     ) -> Result<Page<FunctionInfo>, store::Error> {
-        let functions = self.store.active_functions(after, limit).await?;
+        let functions = self.reached(after, limit, caller).await?;
         let ids: Vec<_> = functions.iter().map(|active| active.function.id).collect();
         let live = self.store.live_instances(&ids).await?;
         let next = functions.last().filter(|_| functions.len() == limit as usize);
@@ -95,8 +98,30 @@ impl Registry {
             let instances = live.get(&active.function.id).copied().unwrap_or_default();
             info(active, instances)
         };
-        let reached = functions.into_iter().filter(|active| caller.reaches(&active.function.name));
-        Ok(Page { items: reached.map(info).map(|info| shown(info, caller)).collect(), next })
+        let items = functions.into_iter().map(info).map(|info| shown(info, caller)).collect();
+        Ok(Page { items, next })
+    }
+
+    /// Goes on through those of others until there are `limit`, or to the end.
+    async fn reached(
+        &self,
+        after: Option<&FunctionName>,
+        limit: u32,
+        caller: &Caller,
+    ) -> Result<Vec<ActiveFunction>, store::Error> {
+        let piece = if caller.is_limited() { PIECE } else { limit };
+        let (mut after, mut reached) = (after.cloned(), Vec::new());
+        loop {
+            let functions = self.store.active_functions(after.as_ref(), piece).await?;
+            let is_last = functions.len() < piece as usize;
+            after = functions.last().map(|last| last.function.name.clone());
+            let room = limit as usize - reached.len();
+            let own = functions.into_iter().filter(|active| caller.reaches(&active.function.name));
+            reached.extend(own.take(room));
+            if is_last || reached.len() == limit as usize {
+                return Ok(reached);
+            }
+        }
     }
 }
 

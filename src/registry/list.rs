@@ -12,7 +12,7 @@ use axum::{
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 
-use super::Registry;
+use super::{Registry, functions::PIECE};
 use crate::{
     error_chain::chain,
     http::{Answer, CalledBy, Query},
@@ -26,8 +26,6 @@ use crate::{
 
 /// The most functions in a page.
 const MAX_PAGE: u32 = 1000;
-/// Functions in memory at once where all are asked for.
-const PIECE: u32 = 500;
 
 pub async fn list(
     State(registry): State<Arc<Registry>>,

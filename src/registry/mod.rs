@@ -77,7 +77,7 @@ struct Registry {
     generations: token_changes::Generations,
     /// Uses of tokens that are to be written.
     uses: token_uses::Uses,
-    /// Told to stop: who only waits for a change is let go.
+    /// Cancelled at a stop: requests that only wait for a change are answered.
     stop: CancellationToken,
 }
 
@@ -137,7 +137,9 @@ impl Registry {
         let function = match &change {
             Change::FunctionChanged { function } | Change::FunctionDeleted { function } => *function,
             // The scheduler keeps nothing of these.
-            Change::SecretChanged { .. } | Change::TokensChanged => return self.broadcast(change).await,
+            Change::SecretChanged { .. } | Change::TokenChanged { .. } => {
+                return self.broadcast(change).await;
+            }
         };
         self.broadcast(change).await;
         const PATIENCE: Duration = Duration::from_secs(2);

@@ -309,20 +309,16 @@ fn add_user(
 
 /// Refuses a token for some functions what is another function's, or the platform's.
 fn check_reach(caller: &Caller, function: Option<&FunctionName>) -> Answer<()> {
-    let refused = match function {
-        Some(function) if caller.reaches(function) => return Ok(()),
-        None if !caller.is_limited() => return Ok(()),
-        Some(function) => {
-            let detail = format!("this token is not for secrets of the function '{function}'");
-            Problem::new(code::FORBIDDEN, detail)
-        }
+    match function {
+        Some(function) => crate::http::check_reach(caller, function),
+        None if !caller.is_limited() => Ok(()),
         None => {
-            let detail = "this token is for some functions only, not for the platform's secrets";
+            let detail =
+                format!("{}, and this is about secrets for all functions", caller.reach_in_words());
             let hint = "name the function whose secret is meant: `--function NAME` (?function=NAME)";
-            Problem::new(code::FORBIDDEN, detail).hint(hint)
+            Err(Problem::new(code::FORBIDDEN, detail).hint(hint).into())
         }
-    };
-    Err(refused.into())
+    }
 }
 
 /// Refuses what an environment variable cannot hold. The text has nothing of the value.

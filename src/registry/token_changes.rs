@@ -1,7 +1,12 @@
-//! Changes of tokens, which gateways follow: a number that grows with each one. This registry raises it for its own changes
-//! at once, for those of other hosts when it hears of them, and whenever it may have missed one.
+//! Changes of tokens, which gateways follow: a number that grows with each one, and the names of the last ones. This registry
+//! counts its own changes at once and those of other hosts when it hears of them. Where it may have missed one, any token may
+//! have changed.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{Json, extract::State, http::Uri};
 use tokio::sync::watch;
@@ -14,6 +19,7 @@ use crate::{
     error_chain::chain,
     http::{Answer, Query},
     model::{
+        TokenName,
         api::TokenChanges,
         message::{Change, Event, Parcel},
     },
@@ -23,6 +29,9 @@ use crate::{
 /// The longest wait of a gateway for another generation; then it is told the one that it knows.
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
+/// Changes whose tokens are remembered. An answer with all of them is shorter than the 16 KiB that gateways read.
+const MOST_NAMED: usize = 200;
+
 /// Pauses between attempts to subscribe.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -30,58 +39,110 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Counts the changes since this process began.
 pub struct Generations {
     process: Uuid,
-    generation: watch::Sender<u64>,
+    changes: watch::Sender<Changes>,
+}
+
+#[derive(Default)]
+struct Changes {
+    generation: u64,
+    /// The token of each change after `since`, with the generation that the change began.
+    named: VecDeque<(u64, TokenName)>,
+    /// The generation since which every change is named.
+    since: u64,
+}
+
+impl Changes {
+    fn add(&mut self, name: TokenName) {
+        self.generation += 1;
+        self.named.push_back((self.generation, name));
+        if self.named.len() > MOST_NAMED
+            && let Some((generation, _)) = self.named.pop_front()
+        {
+            self.since = generation;
+        }
+    }
+
+    fn may_have_missed(&mut self) {
+        self.generation += 1;
+        self.named.clear();
+        self.since = self.generation;
+    }
+
+    /// The tokens that were changed since `known`; none where that is not known.
+    fn after(&self, known: u64) -> Option<Vec<TokenName>> {
+        if !(self.since..=self.generation).contains(&known) {
+            return None;
+        }
+        let later = self.named.iter().filter(|(generation, _)| *generation > known);
+        let names: BTreeSet<&TokenName> = later.map(|(_, name)| name).collect();
+        Some(names.into_iter().cloned().collect())
+    }
+}
+
+/// A generation of one process.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    process: Uuid,
+    generation: u64,
 }
 
 impl Default for Generations {
     fn default() -> Self {
-        Self { process: Uuid::now_v7(), generation: watch::Sender::new(0) }
+        Self { process: Uuid::now_v7(), changes: watch::Sender::default() }
     }
 }
 
 impl Generations {
-    /// Has every gateway of this host ask again for each token before its next use.
-    pub fn raise(&self) {
-        self.generation.send_modify(|generation| *generation += 1);
+    /// Has the gateway of this host ask again for this token before its next use.
+    pub fn changed(&self, name: TokenName) {
+        self.changes.send_modify(|changes| changes.add(name));
     }
 
-    fn now(&self) -> TokenChanges {
-        TokenChanges { generation: *self.generation.borrow(), process: self.process }
+    /// Has the gateway of this host ask again for every token.
+    pub fn may_have_missed(&self) {
+        self.changes.send_modify(Changes::may_have_missed);
+    }
+
+    fn now(&self, known: Option<Known>) -> TokenChanges {
+        let changes = self.changes.borrow();
+        let changed = known.and_then(|known| changes.after(known.generation));
+        TokenChanges { generation: changes.generation, process: self.process, changed }
     }
 
     /// Waits until the generation is not `known`, for at most [`LONGEST_WAIT`] and not beyond `stop`, and returns it.
-    async fn after(&self, known: Option<TokenChanges>, stop: &CancellationToken) -> TokenChanges {
-        if let Some(known) = known.filter(|known| known.process == self.process) {
-            let mut generation = self.generation.subscribe();
-            let changed = async { drop(generation.wait_for(|now| *now != known.generation).await) };
+    async fn after(&self, known: Option<Known>, stop: &CancellationToken) -> TokenChanges {
+        let known = known.filter(|known| known.process == self.process);
+        if let Some(known) = known {
+            let mut changes = self.changes.subscribe();
+            let is_another = |now: &Changes| now.generation != known.generation;
+            let changed = async { drop(changes.wait_for(is_another).await) };
             tokio::select! {
                 () = changed => {}
                 () = tokio::time::sleep(LONGEST_WAIT) => {}
                 () = stop.cancelled() => {}
             }
         }
-        self.now()
+        self.now(known)
     }
 }
 
 impl Registry {
-    /// Has every gateway ask again for what it knows of tokens: that of this host at once, those of others when they hear
-    /// the broadcast.
-    pub async fn tokens_changed(&self) {
-        self.generations.raise();
-        self.broadcast(Change::TokensChanged).await;
+    /// Has every gateway ask again for this token: that of this host at once, those of others when they hear the broadcast.
+    pub async fn token_changed(&self, name: &TokenName) {
+        self.generations.changed(name.clone());
+        self.broadcast(Change::TokenChanged { name: name.clone() }).await;
     }
 
     /// Follows the changes that other hosts broadcast; does not return. What came while there was no subscription may have
-    /// been missed, which counts as a change.
+    /// been missed.
     pub async fn follow_token_changes(&self) {
         let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         loop {
             match self.queue.subscribe().await {
                 Ok(events) => {
-                    self.generations.raise();
+                    self.generations.may_have_missed();
                     backoff.reset();
-                    self.raise_at(events).await;
+                    self.count(events).await;
                 }
                 Err(error) => tracing::debug!(error = %chain(&error), "no changes of tokens yet"),
             }
@@ -90,23 +151,37 @@ impl Registry {
         }
     }
 
-    /// Ends with the subscription.
-    async fn raise_at(&self, mut events: Consumer) {
+    /// Ends with the subscription. A change counts before its event is acknowledged: a slow broker does not hold it up.
+    async fn count(&self, mut events: Consumer) {
         while let Some(event) = events.next().await {
-            let is_one = is_about_tokens(&event.parcel);
-            drop(event.ack().await);
-            if is_one {
-                self.generations.raise();
+            match Heard::of(&event.parcel) {
+                Heard::Token(name) => self.generations.changed(name),
+                Heard::Anything => self.generations.may_have_missed(),
+                Heard::Nothing => {}
             }
+            drop(event.ack().await);
         }
     }
 }
 
-/// Returns whether tokens may have changed. An event that cannot be read may be a newer version's word for it.
-fn is_about_tokens(event: &Parcel) -> bool {
-    match event.open::<Event>() {
-        Ok((Event { change, .. }, _)) => change == Change::TokensChanged,
-        Err(_) => true,
+/// What an event says of tokens.
+#[derive(Debug, PartialEq, Eq)]
+enum Heard {
+    /// This one was changed.
+    Token(TokenName),
+    /// The event cannot be read: it may be a newer version's word for a change of any token.
+    Anything,
+    /// It is about something else.
+    Nothing,
+}
+
+impl Heard {
+    fn of(event: &Parcel) -> Self {
+        match event.open::<Event>() {
+            Ok((Event { change: Change::TokenChanged { name }, .. }, _)) => Self::Token(name),
+            Ok(_) => Self::Nothing,
+            Err(_) => Self::Anything,
+        }
     }
 }
 
@@ -115,8 +190,7 @@ pub async fn changes(State(registry): State<Arc<Registry>>, uri: Uri) -> Answer<
     let query = Query::read(uri.query(), &["process", "generation"])?;
     let process = query.one("process", str::parse::<Uuid>)?;
     let generation = query.one("generation", str::parse::<u64>)?;
-    let known =
-        process.zip(generation).map(|(process, generation)| TokenChanges { generation, process });
+    let known = process.zip(generation).map(|(process, generation)| Known { process, generation });
     Ok(Json(registry.generations.after(known, &registry.stop).await))
 }
 
@@ -133,45 +207,95 @@ mod tests {
     /// Far from [`LONGEST_WAIT`].
     const SOON: Duration = Duration::from_secs(5);
 
+    fn name(text: &str) -> TokenName {
+        text.parse().unwrap()
+    }
+
+    fn known(changes: &TokenChanges) -> Option<Known> {
+        Some(Known { process: changes.process, generation: changes.generation })
+    }
+
     #[tokio::test]
     async fn a_follower_is_answered_at_a_change_and_at_once_when_it_missed_one() {
         let (generations, stop) = (Generations::default(), CancellationToken::new());
         let first = generations.after(None, &stop).await;
-        let of_another = TokenChanges { process: Uuid::now_v7(), ..first };
+        assert_eq!(first.changed, None);
+        let of_another = Known { process: Uuid::now_v7(), generation: first.generation };
         assert_eq!(generations.after(Some(of_another), &stop).await, first);
 
-        let raise = async {
+        let change = async {
             tokio::task::yield_now().await;
-            generations.raise();
+            generations.changed(name("ci"));
         };
-        let following = async { tokio::join!(generations.after(Some(first), &stop), raise) };
+        let following = async { tokio::join!(generations.after(known(&first), &stop), change) };
         let (second, ()) = tokio::time::timeout(SOON, following).await.expect("it hears of the change");
-        assert_eq!(second, TokenChanges { generation: first.generation + 1, ..first });
-        let missed = tokio::time::timeout(SOON, generations.after(Some(first), &stop)).await;
+        let expected = TokenChanges {
+            generation: first.generation + 1,
+            process: first.process,
+            changed: Some(vec![name("ci")]),
+        };
+        assert_eq!(second, expected);
+        let missed = tokio::time::timeout(SOON, generations.after(known(&first), &stop)).await;
         assert_eq!(missed, Ok(second));
     }
 
     #[tokio::test]
     async fn a_follower_does_not_hold_up_a_stop() {
         let (generations, stop) = (Generations::default(), CancellationToken::new());
-        let now = generations.now();
+        let now = generations.now(None);
         let stopping = async {
             tokio::task::yield_now().await;
             stop.cancel();
         };
-        let following = async { tokio::join!(generations.after(Some(now), &stop), stopping) };
+        let following = async { tokio::join!(generations.after(known(&now), &stop), stopping) };
         let (told, ()) = tokio::time::timeout(SOON, following).await.expect("it ends with the stop");
-        assert_eq!(told, now);
+        assert_eq!(told, TokenChanges { changed: Some(Vec::new()), ..now });
     }
 
     #[test]
-    fn an_event_about_tokens_and_one_that_cannot_be_read_are_changes() {
+    fn the_changed_tokens_are_named_unless_a_change_may_have_been_missed_since() {
+        let generations = Generations::default();
+        let since = |generation| {
+            generations.now(Some(Known { process: generations.process, generation })).changed
+        };
+        for changed in ["b", "a", "b"] {
+            generations.changed(name(changed));
+        }
+        assert_eq!(since(0), Some(vec![name("a"), name("b")]));
+        assert_eq!(since(2), Some(vec![name("b")]));
+        assert_eq!(since(3), Some(Vec::new()));
+        assert_eq!(since(4), None, "there was no such generation");
+        generations.may_have_missed();
+        assert_eq!((since(3), since(4)), (None, Some(Vec::new())));
+        generations.changed(name("c"));
+        assert_eq!((since(3), since(4)), (None, Some(vec![name("c")])));
+    }
+
+    #[test]
+    fn so_many_changes_are_named_as_an_answer_has_room_for() {
+        let generations = Generations::default();
+        let longest = |number: usize| name(&format!("{number:x>63}"));
+        for number in 0..=MOST_NAMED {
+            generations.changed(longest(number));
+        }
+        let since =
+            |generation| generations.now(Some(Known { process: generations.process, generation }));
+        assert_eq!(since(0).changed, None, "the first one is forgotten");
+        let answer = since(1);
+        assert_eq!(answer.changed.as_ref().map(Vec::len), Some(MOST_NAMED));
+        assert!(serde_json::to_vec(&answer).unwrap().len() < 16 * 1024);
+    }
+
+    #[test]
+    fn an_event_names_its_token_and_one_that_cannot_be_read_may_be_about_any() {
         let event = |change| Parcel::from(encode(&Event { v: VERSION, change }, b""));
-        assert!(is_about_tokens(&event(Change::TokensChanged)));
-        assert!(!is_about_tokens(&event(Change::FunctionChanged { function: FunctionId::new() })));
-        let newer = serde_json::json!({ "v": 2, "change": { "kind": "tokens_changed" } });
+        let about_ci = Change::TokenChanged { name: name("ci") };
+        assert_eq!(Heard::of(&event(about_ci)), Heard::Token(name("ci")));
+        let other = Change::FunctionChanged { function: FunctionId::new() };
+        assert_eq!(Heard::of(&event(other)), Heard::Nothing);
+        let newer = serde_json::json!({ "v": 2, "change": { "kind": "token_changed", "name": "ci" } });
         for unknown in [encode(&newer, b""), Bytes::from_static(b"x")] {
-            assert!(is_about_tokens(&Parcel::from(unknown)));
+            assert_eq!(Heard::of(&Parcel::from(unknown)), Heard::Anything);
         }
     }
 }

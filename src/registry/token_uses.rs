@@ -1,7 +1,8 @@
-//! The last use of tokens. It is written in the background, one after the other: a question of a gateway never waits for it.
+//! The last use of tokens. It is written in the background, those that wait together: a question of a gateway never waits for
+//! it.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashSet, VecDeque},
     sync::Mutex,
     time::{Duration, Instant},
 };
@@ -13,10 +14,13 @@ use crate::{error_chain::chain, model::TokenName};
 
 /// A use is not written sooner after the one before.
 const EVERY: Duration = Duration::from_secs(60);
-/// Tokens whose last use is remembered; beyond that all are forgotten, and the store refuses what comes too soon.
+/// Tokens whose last use is remembered; of more, those that were used longest ago are forgotten, and the store refuses what
+/// comes too soon.
 const MAX_REMEMBERED: usize = 50_000;
 /// Uses that wait to be written; a further one is left to the next question about its token.
 const MAX_WAITING: usize = 10_000;
+/// Uses that are written together.
+const BATCH: usize = 500;
 
 /// Uses that are to be written.
 #[derive(Default)]
@@ -27,23 +31,33 @@ pub struct Uses {
 
 #[derive(Default)]
 struct State {
-    noted: HashMap<TokenName, Instant>,
+    noted: HashSet<TokenName>,
+    /// The names in `noted`, in the order of their times.
+    by_time: VecDeque<(Instant, TokenName)>,
     waiting: VecDeque<TokenName>,
 }
 
 impl State {
     /// Returns whether this use is to be written.
     fn note(&mut self, name: &TokenName, now: Instant) -> bool {
-        let is_recent = self.noted.get(name).is_some_and(|at| now.duration_since(*at) < EVERY);
-        if is_recent || self.waiting.len() >= MAX_WAITING {
+        self.forget(now);
+        if self.noted.contains(name) || self.waiting.len() >= MAX_WAITING {
             return false;
         }
-        if self.noted.len() >= MAX_REMEMBERED {
-            self.noted.clear();
-        }
-        self.noted.insert(name.clone(), now);
+        self.noted.insert(name.clone());
+        self.by_time.push_back((now, name.clone()));
         self.waiting.push_back(name.clone());
         true
+    }
+
+    /// Forgets what may be written again, and makes room for one.
+    fn forget(&mut self, now: Instant) {
+        while let Some((at, name)) = self.by_time.front()
+            && (now.saturating_duration_since(*at) >= EVERY || self.noted.len() >= MAX_REMEMBERED)
+        {
+            self.noted.remove(name);
+            self.by_time.pop_front();
+        }
     }
 }
 
@@ -56,24 +70,30 @@ impl Uses {
         }
     }
 
-    async fn next(&self) -> TokenName {
+    /// At least one, in the order in which they came.
+    async fn next(&self) -> Vec<TokenName> {
         loop {
-            let first = self.state.lock().expect("no holder panics").waiting.pop_front();
-            match first {
-                Some(name) => return name,
-                None => self.added.notified().await,
+            let batch: Vec<TokenName> = {
+                let waiting = &mut self.state.lock().expect("no holder panics").waiting;
+                let count = waiting.len().min(BATCH);
+                waiting.drain(..count).collect()
+            };
+            if !batch.is_empty() {
+                return batch;
             }
+            self.added.notified().await;
         }
     }
 }
 
 impl Registry {
-    /// Writes the uses that were noted; does not return. One that cannot be written is lost.
+    /// Writes the uses that were noted; does not return. Those that cannot be written are lost.
     pub async fn write_uses(&self) {
         loop {
-            let name = self.uses.next().await;
-            if let Err(error) = self.store.note_use(&name).await {
-                tracing::debug!(token = %name, error = %chain(&error), "the use of a token is not written");
+            let names = self.uses.next().await;
+            if let Err(error) = self.store.note_uses(&names).await {
+                let count = names.len();
+                tracing::debug!(count, error = %chain(&error), "uses of tokens are not written");
             }
         }
     }
@@ -92,13 +112,14 @@ mod tests {
         let (mut state, begun) = (State::default(), Instant::now());
         assert!(state.note(&name("a"), begun));
         assert!(!state.note(&name("a"), begun + EVERY - Duration::from_millis(1)));
-        assert!(state.note(&name("b"), begun), "each for itself");
+        assert!(state.note(&name("b"), begun + EVERY - Duration::from_millis(1)), "each for itself");
         assert!(state.note(&name("a"), begun + EVERY));
+        assert!(!state.note(&name("b"), begun + EVERY));
         assert_eq!(state.waiting, ["a", "b", "a"].map(name));
     }
 
     #[test]
-    fn what_waits_and_what_is_remembered_are_bounded() {
+    fn what_waits_is_bounded() {
         let (mut state, now) = (State::default(), Instant::now());
         for number in 0..MAX_WAITING {
             assert!(state.note(&name(&format!("t{number}")), now));
@@ -106,24 +127,36 @@ mod tests {
         assert!(!state.note(&name("late"), now));
         state.waiting.pop_front();
         assert!(state.note(&name("late"), now), "it was not taken for written");
-        for number in 0..2 * MAX_REMEMBERED {
+    }
+
+    #[test]
+    fn of_too_many_tokens_those_used_longest_ago_are_forgotten() {
+        let (mut state, now) = (State::default(), Instant::now());
+        for number in 0..MAX_REMEMBERED + 2 {
             state.waiting.clear();
-            state.note(&name(&format!("u{number}")), now);
+            assert!(state.note(&name(&format!("t{number}")), now));
             assert!(state.noted.len() <= MAX_REMEMBERED);
+            assert_eq!(state.by_time.len(), state.noted.len());
         }
+        state.waiting.clear();
+        assert!(!state.note(&name(&format!("t{}", MAX_REMEMBERED + 1)), now));
+        assert!(state.note(&name("t0"), now));
     }
 
     #[tokio::test]
-    async fn what_was_noted_is_handed_out_in_order() {
+    async fn what_was_noted_is_handed_out_together_and_in_order() {
         let uses = Uses::default();
-        uses.note(&name("a"));
-        uses.note(&name("b"));
-        assert_eq!([uses.next().await, uses.next().await], ["a", "b"].map(name));
+        for number in 0..=BATCH {
+            uses.note(&name(&format!("t{number}")));
+        }
+        let first = uses.next().await;
+        assert_eq!((first.len(), &first[0]), (BATCH, &name("t0")));
+        assert_eq!(uses.next().await, [name(&format!("t{BATCH}"))]);
         let later = async {
             tokio::task::yield_now().await;
             uses.note(&name("c"));
         };
         let (next, ()) = tokio::join!(uses.next(), later);
-        assert_eq!(next, name("c"));
+        assert_eq!(next, [name("c")]);
     }
 }

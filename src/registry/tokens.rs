@@ -1,16 +1,7 @@
-//! Tokens: listed, made, revoked and given another text, and what the gateway is told of one. The text of a token is in the
+//! Tokens: listed, made, revoked and given another value, and what the gateway is told of one. The value of a token is in the
 //! answer that makes it and nowhere else: the store has its SHA-256.
 
 use std::{sync::Arc, time::Duration};
-
-use axum::{
-    Json,
-    extract::{Request, State},
-    http::{StatusCode, Uri, header},
-    response::{IntoResponse as _, Response},
-};
-use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
-use jiff::Timestamp;
 
 use super::{
     Registry,
@@ -29,6 +20,13 @@ use crate::{
     suggest::suggest,
     units::{show_bytes, show_duration},
 };
+use axum::{
+    Json,
+    extract::{Request, State},
+    http::{StatusCode, Uri, header},
+    response::{IntoResponse as _, Response},
+};
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 
 /// Tokens in a page, unless asked for another number.
 const PAGE: u32 = 500;
@@ -50,8 +48,7 @@ pub async fn list(State(registry): State<Arc<Registry>>, uri: Uri) -> Answer<Jso
     let tokens = registry.store.tokens(after.as_ref(), limit).await?;
     let is_full = tokens.len() == limit as usize;
     let next = tokens.last().filter(|_| is_full).map(|token| token.name.to_string());
-    let now = registry.clock.now();
-    Ok(Json(Page { items: tokens.into_iter().map(|token| info(token, now)).collect(), next }))
+    Ok(Json(Page { items: tokens.into_iter().map(info).collect(), next }))
 }
 
 /// `POST /v1/tokens`: 201 with the token, or 409 where the name is taken.
@@ -68,7 +65,8 @@ pub async fn create(
     to_the_end(async move { registry.create_token(new, &caller).await }).await
 }
 
-/// `DELETE /v1/tokens/{token}`: 204 once it is refused on this host; other hosts hear of it at the same time.
+/// `DELETE /v1/tokens/{token}`: 204 once it is deleted. The gateways, that of this host included, hear of it within a moment,
+/// and refuse it from then on.
 pub async fn revoke(
     State(registry): State<Arc<Registry>>,
     CalledBy(caller): CalledBy,
@@ -78,7 +76,7 @@ pub async fn revoke(
         let revoked = registry.store.revoke_token(&name).await;
         // After an error, too: it may have happened.
         if !matches!(revoked, Ok(false)) {
-            registry.tokens_changed().await;
+            registry.token_changed(&name).await;
         }
         if !revoked? {
             return Err(registry.token_not_found(&name).await);
@@ -90,7 +88,7 @@ pub async fn revoke(
     .await
 }
 
-/// `POST /v1/tokens/{token}/rotate`: 200 with the token and its new text.
+/// `POST /v1/tokens/{token}/rotate`: 200 with the token and its new value.
 pub async fn rotate(
     State(registry): State<Arc<Registry>>,
     CalledBy(caller): CalledBy,
@@ -102,7 +100,7 @@ pub async fn rotate(
     to_the_end(async move { registry.rotate_token(&name, keep_old, &caller).await }).await
 }
 
-/// The time for which the old text is accepted, too. A request without a body asks for none.
+/// The time for which the old value is accepted, too. A request without a body asks for none.
 async fn keep_old(request: Request) -> Answer<Duration> {
     const SHAPE: &str = r#"nothing, or {"keep_old_s": 60}, for at most a week"#;
     let (mut parts, body) = request.into_parts();
@@ -122,7 +120,7 @@ async fn keep_old(request: Request) -> Answer<Duration> {
 /// `POST /internal/v1/known-token` of a gateway: a digest as JSON → a [`KnownToken`], or 404.
 pub async fn known(State(registry): State<Arc<Registry>>, request: Request) -> Answer<Json<KnownToken>> {
     let body = read_body(request.into_body(), MAX_DIGEST, || larger_than(MAX_DIGEST)).await?;
-    // Without the text: it may be a token itself, by mistake.
+    // Without what was sent: it may be a token itself, by mistake.
     let digest: Digest = serde_json::from_slice(&body)
         .map_err(|_| bad("the body is not the digest of a token".to_owned()))?;
     let Some(found) = registry.store.token_of(&digest).await? else {
@@ -136,13 +134,13 @@ pub async fn known(State(registry): State<Arc<Registry>>, request: Request) -> A
 }
 
 impl Registry {
-    /// No gateway can know a text that has just been made: none of them is told.
+    /// No gateway can know a value that has just been made: none of them is told.
     async fn create_token(&self, new: NewToken, caller: &Caller) -> Answer {
         let NewToken { name, role, functions, expires_in_s, rate_limit } = new;
-        let text = new_text()?;
+        let value = new_value()?;
         let add = AddToken {
             name: name.clone(),
-            digest: Digest::of(text.as_bytes()),
+            digest: Digest::of(value.as_bytes()),
             role,
             functions,
             rate_limit,
@@ -152,23 +150,23 @@ impl Registry {
         let Some(token) = self.store.add_token(&add).await? else { return Err(name_is_taken(&name)) };
         self.audit(caller, action::TOKEN_CREATE, Some(name.to_string()), Some(rights(&token))).await;
         tracing::info!(token = %name, role = %token.role, "token made");
-        Ok(made(StatusCode::CREATED, text, info(token, self.clock.now())))
+        Ok(made(StatusCode::CREATED, value, info(token)))
     }
 
     async fn rotate_token(&self, name: &TokenName, keep_old: Duration, caller: &Caller) -> Answer {
-        let text = new_text()?;
-        let digest = Digest::of(text.as_bytes());
+        let value = new_value()?;
+        let digest = Digest::of(value.as_bytes());
         let rotated = self.store.rotate_token(name, &digest, keep_old).await;
         // After an error, too: it may have happened.
         if !matches!(rotated, Ok(None)) {
-            self.tokens_changed().await;
+            self.token_changed(name).await;
         }
         let Some(token) = rotated? else { return Err(self.token_not_found(name).await) };
         let kept = (!keep_old.is_zero()).then(|| show_duration(keep_old));
-        let detail = kept.map(|kept| format!("the old text is accepted for {kept}, too"));
+        let detail = kept.map(|kept| format!("the old value is accepted for {kept}, too"));
         self.audit(caller, action::TOKEN_ROTATE, Some(name.to_string()), detail).await;
         tracing::info!(token = %name, "token rotated");
-        Ok(made(StatusCode::OK, text, info(token, self.clock.now())))
+        Ok(made(StatusCode::OK, value, info(token)))
     }
 
     /// 404. Of very many tokens only some are looked through for a name that may be meant.
@@ -182,7 +180,7 @@ impl Registry {
 }
 
 /// 256 random bits.
-fn new_text() -> Answer<String> {
+fn new_value() -> Answer<String> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|error| {
         tracing::error!(%error, "no randomness for a token");
@@ -195,7 +193,7 @@ fn made(status: StatusCode, token: String, info: TokenInfo) -> Response {
     (status, [(header::CACHE_CONTROL, "no-store")], Json(MadeToken { token, info })).into_response()
 }
 
-fn info(token: StoredToken, now: Timestamp) -> TokenInfo {
+fn info(token: StoredToken) -> TokenInfo {
     TokenInfo {
         name: token.name,
         role: token.role,
@@ -204,7 +202,7 @@ fn info(token: StoredToken, now: Timestamp) -> TokenInfo {
         created_by: token.created_by,
         created_at: token.created_at,
         expires_at: token.expires_at,
-        expired: token.expires_at.is_some_and(|at| at <= now),
+        expired: token.expired,
         last_used_at: token.last_used_at,
     }
 }
@@ -265,7 +263,7 @@ fn check(new: &NewToken) -> Answer<()> {
 
 fn name_is_taken(name: &TokenName) -> Failure {
     let hint = format!(
-        "'cloudfunc token rotate {name}' gives it another text; 'cloudfunc token revoke {name}' makes room for a new one"
+        "'cloudfunc token rotate {name}' gives it another value; 'cloudfunc token revoke {name}' makes room for a new one"
     );
     Problem::new(code::CONFLICT, format!("there is a token '{name}' already")).hint(hint).into()
 }
@@ -295,6 +293,8 @@ fn bad(detail: String) -> Failure {
 mod tests {
     use std::collections::HashSet;
 
+    use jiff::Timestamp;
+
     use super::*;
 
     fn token() -> StoredToken {
@@ -307,27 +307,26 @@ mod tests {
             created_by: "token file".to_owned(),
             created_at: Timestamp::UNIX_EPOCH,
             expires_at: None,
+            expired: false,
             last_used_at: None,
         }
     }
 
     #[test]
-    fn a_text_is_256_random_bits() {
-        let texts: HashSet<String> = (0..100).map(|_| new_text().ok().unwrap()).collect();
-        assert_eq!(texts.len(), 100);
-        for text in texts {
-            let bytes = BASE64_URL_SAFE_NO_PAD.decode(text.strip_prefix("cf_").unwrap()).unwrap();
-            assert_eq!((bytes.len(), text.len()), (32, 46));
+    fn a_value_is_256_random_bits() {
+        let values: HashSet<String> = (0..100).map(|_| new_value().ok().unwrap()).collect();
+        assert_eq!(values.len(), 100);
+        for value in values {
+            let bytes = BASE64_URL_SAFE_NO_PAD.decode(value.strip_prefix("cf_").unwrap()).unwrap();
+            assert_eq!((bytes.len(), value.len()), (32, 46));
         }
     }
 
     #[test]
-    fn a_token_expires_at_its_moment() {
-        let at = Timestamp::from_second(100).unwrap();
-        let expires = || StoredToken { expires_at: Some(at), ..token() };
-        assert!(!info(expires(), Timestamp::from_second(99).unwrap()).expired);
-        assert!(info(expires(), at).expired);
-        assert!(!info(token(), at).expired);
+    fn whether_a_token_has_expired_is_said_by_the_store() {
+        for expired in [true, false] {
+            assert_eq!(info(StoredToken { expired, ..token() }).expired, expired);
+        }
     }
 
     #[test]

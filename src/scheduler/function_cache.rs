@@ -19,7 +19,7 @@ use crate::{
     error_chain::chain,
     http::{Failure, function_not_found},
     model::{
-        Function, FunctionId, FunctionName, Problem, Revision, code,
+        Caller, Function, FunctionId, FunctionName, Problem, Revision, code,
         message::{Change, Event},
     },
     queue::Consumer,
@@ -53,8 +53,18 @@ impl FunctionCache {
         Self { store, by_name, managers: AtomicU32::new(1), reading }
     }
 
+    /// Finds it for a caller whom the problem tells of no function that its token is not for.
+    pub async fn find_for(
+        &self,
+        name: &FunctionName,
+        caller: &Caller,
+    ) -> Result<Arc<CachedFunction>, Failure> {
+        self.find(name).await.map_err(|problem| problem.told(caller))
+    }
+
     /// A name that the cache does not know is looked up in the store before anybody is told that it
-    /// does not exist: it may have been deployed this moment.
+    /// does not exist: it may have been deployed this moment. Calls carry no caller: the gateway takes near names out of
+    /// its answer.
     pub async fn find(&self, name: &FunctionName) -> Result<Arc<CachedFunction>, Failure> {
         if let Some(known) = self.known(name) {
             return Ok(known);
@@ -132,7 +142,7 @@ impl FunctionCache {
             Change::FunctionChanged { function } | Change::FunctionDeleted { function } => {
                 self.refresh_one(*function).await
             }
-            Change::SecretChanged { .. } | Change::TokensChanged => Ok(()),
+            Change::SecretChanged { .. } | Change::TokenChanged { .. } => Ok(()),
         }
     }
 
@@ -362,7 +372,8 @@ mod tests {
         functions.refresh().await.unwrap();
         deploy(&*store, "one").await;
         let place = SecretPlace { function: None, name: "API_KEY".parse().unwrap() };
-        for change in [Change::SecretChanged { place }, Change::TokensChanged] {
+        let name = "ci".parse().unwrap();
+        for change in [Change::SecretChanged { place }, Change::TokenChanged { name }] {
             functions.follow(&change).await.unwrap();
         }
         let known = functions.find(&"one".parse().unwrap()).await.unwrap();

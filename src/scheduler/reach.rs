@@ -2,8 +2,8 @@
 
 use super::Scheduler;
 use crate::{
-    http::Failure,
-    model::{Caller, FunctionName, FunctionPattern, InvocationId, Problem, code},
+    http::{Failure, check_reach},
+    model::{Caller, FunctionName, InvocationId, Problem, code},
     store,
 };
 
@@ -13,20 +13,12 @@ pub fn check_functions(caller: &Caller, functions: &[FunctionName]) -> Result<()
     if !caller.is_limited() {
         return Ok(());
     }
-    let name = &caller.name;
-    let patterns = caller.functions.iter().map(FunctionPattern::as_str).collect::<Vec<_>>().join(", ");
     if functions.is_empty() {
-        let detail = format!("{name} is for some functions only, and this request is about all of them");
-        let hint = format!("name one that it is for, with ?function=; it is for {patterns}");
+        let detail = format!("{}, and this request is about all functions", caller.reach_in_words());
+        let hint = "name one that it is for, with ?function=";
         return Err(Problem::new(code::FORBIDDEN, detail).hint(hint).into());
     }
-    match functions.iter().find(|function| !caller.reaches(function)) {
-        Some(other) => {
-            let detail = format!("{name} is not for the function '{other}'");
-            Err(Problem::new(code::FORBIDDEN, detail).hint(format!("it is for {patterns}")).into())
-        }
-        None => Ok(()),
-    }
+    functions.iter().try_for_each(|function| check_reach(caller, function))
 }
 
 impl Scheduler {
@@ -59,19 +51,10 @@ mod tests {
         assert_eq!(refusal(&[], &[]), None);
         assert_eq!(refusal(&[], &["other"]), None);
         assert_eq!(refusal(&["a_*", "b"], &["a_1", "b"]), None);
-        assert_eq!(
-            refusal(&["a_*", "b"], &[]),
-            Some((
-                "token ci is for some functions only, and this request is about all of them".to_owned(),
-                Some("name one that it is for, with ?function=; it is for a_*, b".to_owned())
-            ))
-        );
-        assert_eq!(
-            refusal(&["a_*", "b"], &["a_1", "c", "b"]),
-            Some((
-                "token ci is not for the function 'c'".to_owned(),
-                Some("it is for a_*, b".to_owned())
-            ))
-        );
+        let told = "the token 'ci' is for the functions a_*, b, and this request is about all functions";
+        let hint = Some("name one that it is for, with ?function=".to_owned());
+        assert_eq!(refusal(&["a_*", "b"], &[]), Some((told.to_owned(), hint)));
+        let (told, _) = refusal(&["a_*", "b"], &["a_1", "c", "b"]).unwrap();
+        assert_eq!(told, "the token 'ci' is for the functions a_*, b, and not for 'c'");
     }
 }

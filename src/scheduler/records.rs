@@ -5,7 +5,10 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use super::{
     Scheduler,
-    sync::record::{records_in_memory, running_record},
+    sync::{
+        pending::Pending,
+        record::{records_in_memory, running_record},
+    },
 };
 use crate::{
     http::Failure,
@@ -19,9 +22,6 @@ const SEE_LIST: &str =
 
 /// Candidates for a part of an id that are listed when there are several.
 const LISTED: u32 = 10;
-/// The most candidates whose functions are looked at, for a caller that may not be told of all. Of the end of an id there are
-/// few; of a beginning, which is a time, as many as there were calls in that time.
-const LOOKED_AT: u32 = 100;
 
 /// What is said of an invocation that is not there, and of one that the caller may not be told of.
 pub fn not_found(id: InvocationId) -> Failure {
@@ -68,34 +68,23 @@ impl Scheduler {
         part: &IdPart,
         caller: &Caller,
     ) -> Result<BTreeSet<InvocationId>, Failure> {
-        let is_limited = caller.is_limited();
-        let most = if is_limited { LOOKED_AT } else { LISTED };
-        let mut found: BTreeSet<InvocationId> =
-            self.store.find_invocations(part, most + 1).await?.into_iter().collect();
-        found.extend(self.recorder.find(part));
-        found.extend(self.pending.find(part));
-        if !is_limited {
-            return Ok(found);
-        }
-        if found.len() > most as usize {
-            // Those of others among them are not looked at one by one, nor counted.
-            let detail = format!("'{}' is part of the ids of too many invocations", part.as_str());
-            return Err(Problem::new(code::BAD_REQUEST, detail)
-                .hint("give more digits of the id")
-                .into());
-        }
-        let mut reached = BTreeSet::new();
-        for id in found {
-            if self.reaches(caller, id).await? {
-                reached.insert(id);
-            }
-        }
-        Ok(reached)
+        // In this order: one that ends meanwhile goes from the first to the last.
+        let mut found = BTreeSet::new();
+        found.extend(self.pending.find(part).into_iter().filter(|id| {
+            let reaches = |pending: &mut Pending| caller.reaches(&pending.arrival.function.name);
+            self.pending.with(*id, reaches).unwrap_or(false)
+        }));
+        found.extend(self.recorder.find(part).into_iter().filter(|id| {
+            let recent = self.recorder.recent(*id);
+            recent.is_some_and(|recent| caller.reaches(&recent.record.function))
+        }));
+        found.extend(self.store.find_invocations(part, &caller.functions, LISTED + 1).await?);
+        Ok(found)
     }
 
     /// A function that is there, or was when something of it was recorded; else the problem.
-    pub(super) async fn once_there(&self, name: FunctionName) -> Result<(), Failure> {
-        let Err(problem) = self.functions.find(&name).await else { return Ok(()) };
+    pub(super) async fn once_there(&self, name: FunctionName, caller: &Caller) -> Result<(), Failure> {
+        let Err(problem) = self.functions.find_for(&name, caller).await else { return Ok(()) };
         let any = RecordFilter { function: Some(name), limit: 1, ..RecordFilter::default() };
         if self.store.records(&any).await?.is_empty() { Err(problem) } else { Ok(()) }
     }

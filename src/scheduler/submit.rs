@@ -101,19 +101,9 @@ impl Scheduler {
     }
 }
 
-/// What a caller is told whose call comes too fast. Nothing of it was kept, not even an id.
+/// The refusal of a call that comes too fast. Nothing of the call was kept, not even an id.
 fn rate_limited(name: &FunctionName, TooFast { limit, retry_after }: TooFast) -> Problem {
-    let calls = if limit.count.get() == 1 { "call" } else { "calls" };
-    let period = match limit.per.as_secs() {
-        1 => "second",
-        60 => "minute",
-        _ => "hour",
-    };
-    let article = if period == "hour" { "an" } else { "a" };
-    let detail = format!(
-        "the function '{name}' has had more than its {} {calls} {article} {period}",
-        limit.count
-    );
+    let detail = format!("the function '{name}' has had more than its {}", limit.in_words("call"));
     Problem::new(code::RATE_LIMITED, detail)
         .retry_after(retry_after)
         .hint("wait for as long as Retry-After says, or raise `rate_limit` in the function's manifest")

@@ -8,18 +8,19 @@ use jiff::Timestamp;
 use super::Error;
 use crate::model::{AuditEntry, AuditOutcome, NewAuditEntry};
 
-/// The most entries that are kept, whatever their age: the oldest go first.
+/// The most entries of each outcome that are kept, whatever their age: the oldest go first. Refusals, of which anybody can
+/// cause many, push out no changes.
 pub const MAX_AUDIT_ENTRIES: u64 = 1_000_000;
 
 /// Who changed something, or was refused.
 #[async_trait]
 pub trait AuditLog: Send + Sync {
-    /// Adds entries in this order, with the store's time.
+    /// Adds entries in this order, with the store's time less their age, of which a year counts at most.
     async fn append_audit(&self, entries: &[NewAuditEntry]) -> Result<(), Error>;
     /// Returns the entries that match, newest first.
     async fn audit_log(&self, filter: &AuditFilter) -> Result<Vec<AuditEntry>, Error>;
-    /// Deletes up to `limit` entries: those older than `age`, and those whose number is lower than the newest one's by `keep`
-    /// or more, so that at most `keep` stay. Returns how many.
+    /// Deletes up to `limit` entries: those older than `age`, and of each outcome all but the newest `keep`. Returns how
+    /// many.
     async fn prune_audit(&self, age: Duration, keep: u64, limit: u32) -> Result<u64, Error>;
 }
 

@@ -6,9 +6,12 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::Error;
-use crate::model::{Body, FunctionId, FunctionName, IdPart, InvocationId, Record, State};
+use crate::model::{
+    Body, FunctionId, FunctionName, FunctionPattern, IdPart, InvocationId, Record, State,
+};
 
-/// The number of newest invocations that are searched for the end of an id, for which there is no index.
+/// The number of newest invocations that are searched for the end of an id, or for functions by patterns, for which there is
+/// no index.
 pub const RECENT: u32 = 100_000;
 
 /// Records of invocations that run or have ended.
@@ -23,8 +26,14 @@ pub trait History: Send + Sync {
     /// Returns the records that match, newest first.
     async fn records(&self, filter: &RecordFilter) -> Result<Vec<Record>, Error>;
     /// Returns invocations whose id begins or ends with that part, newest first, at most `limit`; ends are looked for
-    /// among the newest [`RECENT`] ones only.
-    async fn find_invocations(&self, part: &IdPart, limit: u32) -> Result<Vec<InvocationId>, Error>;
+    /// among the newest [`RECENT`] ones only. Only those of these functions, or all where there are no patterns; with
+    /// patterns, beginnings are looked for among the newest [`RECENT`] of them only.
+    async fn find_invocations(
+        &self,
+        part: &IdPart,
+        functions: &[FunctionPattern],
+        limit: u32,
+    ) -> Result<Vec<InvocationId>, Error>;
     /// Deletes terminal records and log lines older than `age`, at most `limit` of each; the deleted async records are
     /// counted as pruned. Returns the number of deleted rows: none when nothing is left. [`prune_all`] calls it until
     /// then.

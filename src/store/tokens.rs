@@ -11,17 +11,17 @@ use crate::model::{Digest, FunctionPattern, RateLimit, StoredToken, TokenName, T
 /// The time after which an expired token is deleted by the sweep.
 pub const KEEP_EXPIRED: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// Tokens by their name and by the digest of their text, which itself is not stored.
+/// Tokens by their name and by the digest of their value, which itself is not stored.
 #[async_trait]
 pub trait Tokens: Send + Sync {
     /// Adds a token. None when there is one of this name already, also when that has expired and was not deleted yet.
     async fn add_token(&self, new: &AddToken) -> Result<Option<StoredToken>, Error>;
     /// Returns tokens by name: the first `limit` of those whose names come after this one, in the store's order of names.
     async fn tokens(&self, after: Option<&TokenName>, limit: u32) -> Result<Vec<StoredToken>, Error>;
-    /// Returns the token whose text, or whose text before its last rotation, has this digest, also when that is no longer
+    /// Returns the token whose value, or whose value before its last rotation, has this digest, also when that is no longer
     /// accepted; none when there is no such token.
     async fn token_of(&self, digest: &Digest) -> Result<Option<FoundToken>, Error>;
-    /// Gives a token another text; the one before is accepted for `keep_old`, too, and all older ones are forgotten. When it
+    /// Gives a token another value; the one before is accepted for `keep_old`, too, and all older ones are forgotten. When it
     /// expires stays as it is. None when no token has this name.
     async fn rotate_token(
         &self,
@@ -31,9 +31,9 @@ pub trait Tokens: Send + Sync {
     ) -> Result<Option<StoredToken>, Error>;
     /// Deletes a token. False when no token has this name.
     async fn revoke_token(&self, name: &TokenName) -> Result<bool, Error>;
-    /// Notes that a token is used now, unless that was noted less than a minute ago. It may be lost with the store's last
-    /// moments. An unknown name changes nothing.
-    async fn note_use(&self, name: &TokenName) -> Result<(), Error>;
+    /// Notes that tokens are used now: each unless that was noted less than a minute ago, or the token is being changed at
+    /// the same time. It may be lost with the store's last moments. An unknown name changes nothing.
+    async fn note_uses(&self, names: &[TokenName]) -> Result<(), Error>;
     /// Deletes tokens that expired longer ago than [`KEEP_EXPIRED`]. Returns how many.
     async fn prune_tokens(&self) -> Result<u64, Error>;
 }
@@ -43,7 +43,7 @@ pub trait Tokens: Send + Sync {
 pub struct AddToken {
     /// Its name.
     pub name: TokenName,
-    /// The SHA-256 of its text.
+    /// The SHA-256 of its value.
     pub digest: Digest,
     /// Its role.
     pub role: TokenRole,
@@ -62,9 +62,9 @@ pub struct AddToken {
 pub struct FoundToken {
     /// The token.
     pub token: StoredToken,
-    /// The digest is that of its old text.
+    /// The digest is that of its previous value.
     pub is_old: bool,
-    /// The time when this text is no longer accepted: that of the token, or of its old text, if that is sooner.
+    /// The time when this value is no longer accepted: that of the token, or of its previous value, if that is sooner.
     pub expires_at: Option<Timestamp>,
     /// The time until then by the store's clock: zero once it is over, none if it does not end.
     pub left: Option<Duration>,

@@ -68,6 +68,8 @@ contract! {
         entries_added_at_once_are_all_there,
         old_entries_go_in_pieces,
         no_more_entries_are_kept_than_asked_for,
+        refusals_push_out_no_changes,
+        an_entry_has_the_time_at_which_it_happened,
         entries_from_before_a_clock_was_set_get_the_time_of_the_store,
         what_is_old_goes_together,
     }
@@ -155,6 +157,7 @@ contract! {
         logs_are_filtered_and_oldest_first,
         log_pages_are_bounded_in_lines_and_bytes,
         an_invocation_is_found_by_the_beginning_or_the_end_of_its_id,
+        an_invocation_is_found_among_those_of_some_functions,
         pruning_counts_what_it_deletes,
         what_ended_before_a_clock_was_set_gets_the_time_of_the_store,
     }

@@ -23,7 +23,7 @@ impl Reading {
             Ok((Event { change: Change::FunctionChanged { function }, .. }, _))
             | Ok((Event { change: Change::FunctionDeleted { function }, .. }, _)) => Self::One(function),
             Ok((Event { change: Change::SecretChanged { place: _ }, .. }, _)) => Self::Secrets,
-            Ok((Event { change: Change::TokensChanged, .. }, _)) => Self::Nothing,
+            Ok((Event { change: Change::TokenChanged { name: _ }, .. }, _)) => Self::Nothing,
             Err(_) => Self::All,
         }
     }
@@ -54,11 +54,11 @@ mod tests {
     }
 
     #[test]
-    fn after_a_change_of_a_secret_those_are_read_and_after_one_of_tokens_nothing_is() {
+    fn after_a_change_of_a_secret_those_are_read_and_after_one_of_a_token_nothing_is() {
         let place = SecretPlace { function: None, name: "API_KEY".parse().unwrap() };
         for (change, reading) in [
             (Change::SecretChanged { place }, Reading::Secrets),
-            (Change::TokensChanged, Reading::Nothing),
+            (Change::TokenChanged { name: "ci".parse().unwrap() }, Reading::Nothing),
         ] {
             let event = encode(&Event { v: message::VERSION, change }, b"");
             assert_eq!(Reading::after(&Parcel::from(event)), reading);

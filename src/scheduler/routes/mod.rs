@@ -179,7 +179,7 @@ async fn records(
     if items.is_empty()
         && let Some(function) = filter.function
     {
-        scheduler.once_there(function).await?;
+        scheduler.once_there(function, &caller).await?;
     }
     let full = items.len() == limit as usize;
     let next = items.last().filter(|_| full).map(|record| record.id.to_string());
@@ -213,7 +213,7 @@ async fn log_answer(
     }
     check_functions(&caller, &functions)?;
     for function in &functions {
-        scheduler.functions.find(function).await?;
+        scheduler.functions.find_for(function, &caller).await?;
     }
     let mut wanted = logs::Query {
         functions,

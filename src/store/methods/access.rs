@@ -41,8 +41,11 @@ macro_rules! access_methods {
                 self.write(SOON, tokens::revoke_token(self.synced(), name)).await
             }
 
-            async fn note_use(&self, name: &TokenName) -> Result<(), Error> {
-                self.write(SOON, tokens::note_use(self.relaxed(), name)).await
+            async fn note_uses(&self, names: &[TokenName]) -> Result<(), Error> {
+                if names.is_empty() {
+                    return Ok(());
+                }
+                self.write(SOON, tokens::note_uses(self.relaxed(), names)).await
             }
 
             async fn prune_tokens(&self) -> Result<u64, Error> {

@@ -5,7 +5,10 @@ macro_rules! invocation_methods {
         use std::collections::HashMap;
 
         use crate::{
-            model::{IdPart, InvocationId, LogLine, ManagerId, OwnerId, Record, api::Unusable},
+            model::{
+                FunctionPattern, IdPart, InvocationId, LogLine, ManagerId, OwnerId, Record,
+                api::Unusable,
+            },
             store::{
                 Backlog, Claiming, Due, History, Invocations, Lease, Leases, LogFilter, LogPage, Logs,
                 NewInvocation, Prunable, RecordFilter, ReportedInstance, Running, Settlement,
@@ -178,9 +181,10 @@ macro_rules! invocation_methods {
             async fn find_invocations(
                 &self,
                 part: &IdPart,
+                functions: &[FunctionPattern],
                 limit: u32,
             ) -> Result<Vec<InvocationId>, Error> {
-                self.read(SOON, reads::find_invocations(self.readers(), part, limit)).await
+                self.read(SOON, reads::find_invocations(self.readers(), part, functions, limit)).await
             }
 
             async fn prune(&self, age: Duration, limit: u32) -> Result<u64, Error> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sqlx::{PgPool, query, query_as};
 
+use super::columns;
 use crate::{
     model::{Digest, StoredToken, TokenName},
     store::{
@@ -21,7 +22,7 @@ pub async fn add_token(pool: &PgPool, new: &AddToken) -> Result<Option<StoredTok
         "INSERT INTO tokens (name, digest, role, functions, rate_limit, created_by, created_at, expires_at)
          VALUES ($1, $2, $3, $4, $5, $6, now_ms(), now_ms() + $7)
          ON CONFLICT (name) DO NOTHING RETURNING ",
-        token_columns!()
+        token_columns!("now_ms()")
     ))
     .bind(new.name.as_str())
     .bind(new.digest.as_str())
@@ -46,7 +47,7 @@ pub async fn rotate_token(
     let row: Option<TokenRow> = query_as(concat!(
         "UPDATE tokens SET old_digest = digest, old_until = now_ms() + $3, digest = $2
          WHERE name = $1 RETURNING ",
-        token_columns!()
+        token_columns!("now_ms()")
     ))
     .bind(name.as_str())
     .bind(digest.as_str())
@@ -67,14 +68,17 @@ pub async fn revoke_token(pool: &PgPool, name: &TokenName) -> Result<bool, Failu
     Ok(revoked.rows_affected() > 0)
 }
 
-/// A note from the future is one of a clock that was set back since.
-pub async fn note_use(pool: &PgPool, name: &TokenName) -> Result<(), Failure> {
+/// A note from the future is one of a clock that was set back since. Of two registries that note the same tokens, neither waits
+/// for the other.
+pub async fn note_uses(pool: &PgPool, names: &[TokenName]) -> Result<(), Failure> {
     let mut connection = pool.acquire().await?;
     query(
-        "UPDATE tokens SET last_used_at = now_ms() WHERE name = $1
-         AND (last_used_at IS NULL OR last_used_at NOT BETWEEN now_ms() - 59999 AND now_ms())",
+        "UPDATE tokens SET last_used_at = now_ms() WHERE name = ANY (ARRAY (
+            SELECT name FROM tokens WHERE name = ANY ($1::text[])
+            AND (last_used_at IS NULL OR last_used_at NOT BETWEEN now_ms() - 59999 AND now_ms())
+            FOR UPDATE SKIP LOCKED))",
     )
-    .bind(name.as_str())
+    .bind(columns(names, TokenName::as_str))
     .execute(&mut *connection)
     .await
     .map_err(Failure::committing)?;

@@ -1,9 +1,13 @@
 //! Reads of tokens, secrets and the audit log.
 
-/// The columns of a token.
+/// The columns of a token, with the store's time, whose name is given.
 macro_rules! token_columns {
-    () => {
-        "name, digest, role, functions, rate_limit, created_by, created_at, expires_at, last_used_at"
+    ($($now:tt)+) => {
+        concat!(
+            "name, digest, role, functions, rate_limit, created_by, created_at, expires_at, last_used_at, ",
+            $($now)+,
+            " AS read_at"
+        )
     };
 }
 
@@ -43,7 +47,7 @@ macro_rules! access_reads {
             // Every name comes after the empty one.
             let rows: Vec<TokenRow> = query_as(concat!(
                 "SELECT ",
-                token_columns!(),
+                token_columns!($now),
                 " FROM tokens WHERE name > $1 ORDER BY name LIMIT $2"
             ))
             .bind(after.map_or("", TokenName::as_str))
@@ -56,10 +60,8 @@ macro_rules! access_reads {
         pub async fn token_of(pool: &Reader, digest: &Digest) -> sqlx::Result<Option<FoundToken>> {
             let row: Option<FoundTokenRow> = query_as(concat!(
                 "SELECT ",
-                token_columns!(),
-                ", old_until, ",
-                $now,
-                " AS read_at FROM tokens WHERE digest = $1 OR old_digest = $1"
+                token_columns!($now),
+                ", old_until FROM tokens WHERE digest = $1 OR old_digest = $1"
             ))
             .bind(digest.as_str())
             .fetch_optional(pool)

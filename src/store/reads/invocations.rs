@@ -36,10 +36,10 @@ macro_rules! record_columns {
 macro_rules! invocation_reads {
     ($database:ty, now = $now:literal, digits = $digits:literal) => {
         use jiff::Timestamp;
-        use sqlx::{Pool, QueryBuilder, query_as, query_scalar};
+        use sqlx::{Pool, QueryBuilder, query_as};
 
         use crate::{
-            model::{IdPart, InvocationId, OwnerId, Record, State},
+            model::{FunctionPattern, IdPart, InvocationId, OwnerId, Record, State},
             store::{
                 Backlog, Lease, RECENT, RecordFilter, Renewed, Running, StoredResult, Totals,
                 reads::invocations::{TOTALS, id_range, record_columns},
@@ -187,29 +187,46 @@ macro_rules! invocation_reads {
         pub async fn find_invocations(
             pool: &Reader,
             part: &IdPart,
+            functions: &[FunctionPattern],
             limit: u32,
         ) -> sqlx::Result<Vec<InvocationId>> {
             let (first, last) = part.range();
-            let ids: Vec<Id> = query_scalar(concat!(
-                "SELECT id FROM (
-                    SELECT id FROM (
-                        SELECT id FROM invocations WHERE id >= $1 AND id <= $2 ORDER BY id DESC LIMIT $5
-                    ) AS beginning
-                    UNION
-                    SELECT id FROM (
-                        SELECT id FROM invocations ORDER BY id DESC LIMIT $4
-                    ) AS recent
-                    WHERE ", $digits, " LIKE '%' || $3
-                 ) AS found ORDER BY id DESC LIMIT $5"
-            ))
-            .bind(Id(first.0))
-            .bind(Id(last.0))
-            .bind(part.as_str())
-            .bind(i64::from(RECENT))
-            .bind(i64::from(limit))
-            .fetch_all(pool)
-            .await?;
+            // Of other functions there may be any number before one of these.
+            let (columns, beginnings) = match functions {
+                [] => ("id", limit),
+                _ => ("id, function_name", RECENT),
+            };
+            let mut query = QueryBuilder::<$database>::new("SELECT id FROM (SELECT id FROM (SELECT ");
+            query.push(columns).push(" FROM invocations WHERE id >= ");
+            query.push_bind(Id(first.0)).push(" AND id <= ").push_bind(Id(last.0));
+            query.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(beginnings));
+            query.push(") AS beginning WHERE ");
+            push_is_one_of(&mut query, functions);
+            query.push(" UNION SELECT id FROM (SELECT ").push(columns);
+            query.push(" FROM invocations ORDER BY id DESC LIMIT ");
+            query.push_bind(i64::from(RECENT));
+            query.push(concat!(") AS recent WHERE ", $digits, " LIKE '%' || "));
+            query.push_bind(part.as_str().to_owned()).push(" AND ");
+            push_is_one_of(&mut query, functions);
+            query.push(") AS found ORDER BY id DESC LIMIT ").push_bind(i64::from(limit));
+            let ids: Vec<Id> = query.build_query_scalar().fetch_all(pool).await?;
             Ok(ids.into_iter().map(|id| InvocationId(id.0)).collect())
+        }
+
+        /// Pushes a condition on the name of the function.
+        fn push_is_one_of(query: &mut QueryBuilder<$database>, functions: &[FunctionPattern]) {
+            if functions.is_empty() {
+                query.push("TRUE");
+                return;
+            }
+            let mut conditions = query.push("(").separated(" OR ");
+            for pattern in functions {
+                // Patterns have no other characters that mean something to LIKE.
+                let pattern = pattern.as_str().replace('_', "\\_").replace('*', "%");
+                conditions.push("function_name LIKE ").push_bind_unseparated(pattern);
+                conditions.push_unseparated(" ESCAPE '\\'");
+            }
+            query.push(")");
         }
     };
 }

@@ -17,7 +17,7 @@ use crate::{
 /// written.
 const LONGEST_LIFE: i64 = 1000 * 365 * 24 * 3_600_000;
 
-/// Returns the time that a token, or its old text, is valid for, in milliseconds.
+/// Returns the time that a token, or its previous value, is valid for, in milliseconds.
 pub(in crate::store) fn life(duration: Duration) -> i64 {
     millis(duration).min(LONGEST_LIFE)
 }
@@ -33,6 +33,7 @@ row! {
         created_at: i64,
         expires_at: Option<i64>,
         last_used_at: Option<i64>,
+        read_at: i64,
     }
 }
 
@@ -47,16 +48,16 @@ impl TokenRow {
             created_by: self.created_by,
             created_at: time(self.created_at)?,
             expires_at: self.expires_at.map(time).transpose()?,
+            expired: self.expires_at.is_some_and(|at| at <= self.read_at),
             last_used_at: self.last_used_at.map(time).transpose()?,
         })
     }
 }
 
-/// A token with the end of its old text, and the store's time.
+/// A token with the end of its previous value.
 pub(in crate::store) struct FoundTokenRow {
     token: TokenRow,
     old_until: Option<i64>,
-    read_at: i64,
 }
 
 impl<'r, R: Row> FromRow<'r, R> for FoundTokenRow
@@ -66,11 +67,7 @@ where
     i64: Decode<'r, R::Database> + Type<R::Database>,
 {
     fn from_row(row: &'r R) -> sqlx::Result<Self> {
-        Ok(Self {
-            token: TokenRow::from_row(row)?,
-            old_until: row.try_get("old_until")?,
-            read_at: row.try_get("read_at")?,
-        })
+        Ok(Self { token: TokenRow::from_row(row)?, old_until: row.try_get("old_until")? })
     }
 }
 
@@ -80,7 +77,7 @@ impl FoundTokenRow {
         let is_old = self.token.digest != digest.as_str();
         let ends = [self.token.expires_at, self.old_until.filter(|_| is_old)];
         let ends = ends.into_iter().flatten().min();
-        let left = ends.map(|ends| u64::try_from(ends - self.read_at).unwrap_or(0));
+        let left = ends.map(|ends| u64::try_from(ends - self.token.read_at).unwrap_or(0));
         Ok(FoundToken {
             token: self.token.into_model()?,
             is_old,
@@ -145,6 +142,14 @@ pub(in crate::store) fn own_ones_first(mut secrets: Vec<StoredSecret>) -> Vec<St
     secrets
 }
 
+/// The longest age of a new entry, in milliseconds: a year, so that the moment can be written.
+const LONGEST_AGE: u64 = 365 * 24 * 3_600_000;
+
+/// Returns how long ago an entry happened, in milliseconds.
+pub(in crate::store) fn age(entry: &NewAuditEntry) -> i64 {
+    entry.age_ms.min(LONGEST_AGE).cast_signed()
+}
+
 row! {
     pub(in crate::store) struct AuditRow {
         id: i64,
@@ -162,7 +167,6 @@ row! {
 
 impl AuditRow {
     pub fn into_model(self) -> sqlx::Result<AuditEntry> {
-        const OUTCOMES: [AuditOutcome; 2] = [AuditOutcome::Done, AuditOutcome::Refused];
         Ok(AuditEntry {
             id: self.id,
             at: time(self.at)?,
@@ -172,9 +176,10 @@ impl AuditRow {
                 from: self.from_address.as_deref().map(parse).transpose()?,
                 action: self.action,
                 target: self.target,
-                outcome: word(&OUTCOMES, |outcome| outcome.as_str(), &self.outcome)?,
+                outcome: word(&AuditOutcome::ALL, |outcome| outcome.as_str(), &self.outcome)?,
                 detail: self.detail,
                 count: number(self.count)?,
+                age_ms: 0,
             },
         })
     }

@@ -6,11 +6,11 @@ use sqlx::{SqliteConnection, query};
 
 use super::{now, writer::Writer};
 use crate::{
-    model::NewAuditEntry,
+    model::{AuditOutcome, NewAuditEntry},
     store::{
         failure::Failure,
         history::NO_CLOCK,
-        rows::{clean, json, millis},
+        rows::{age, clean, json, millis},
     },
 };
 
@@ -18,11 +18,14 @@ use crate::{
 pub async fn append_audit(writer: &Writer, entries: &[NewAuditEntry]) -> Result<(), Failure> {
     async fn run(tx: &mut SqliteConnection, rows: &str) -> Result<(), Failure> {
         query(concat!(
-            "INSERT INTO audit_log (at, caller, role, from_address, action, target, outcome, detail, count)
+            "INSERT INTO audit_log
+                (at, caller, role, from_address, action, target, outcome, detail, count, number)
              SELECT ",
             now!(),
-            ", value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
-                value ->> 7
+            " - (value ->> 8), value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
+                value ->> 6, value ->> 7,
+                coalesce((SELECT max(number) FROM audit_log WHERE outcome = (value ->> 5)), 0)
+                    + row_number() OVER (PARTITION BY value ->> 5 ORDER BY key)
              FROM json_each($1) ORDER BY key"
         ))
         .bind(rows)
@@ -42,6 +45,7 @@ pub async fn append_audit(writer: &Writer, entries: &[NewAuditEntry]) -> Result<
                 entry.outcome.as_str(),
                 entry.detail.as_deref().map(clean),
                 entry.count,
+                age(entry),
             )
         })
         .collect();
@@ -79,18 +83,22 @@ pub async fn prune_audit(writer: &Writer, age: Duration, keep: u64, limit: u32) 
         .execute(&mut *tx)
         .await?
         .rows_affected();
-        let beyond = query(
-            "DELETE FROM audit_log WHERE id IN (
-                SELECT id FROM audit_log WHERE id <= (SELECT max(id) FROM audit_log) - $1
-                ORDER BY id LIMIT $2 - $3)",
-        )
-        .bind(keep)
-        .bind(limit)
-        .bind(old.cast_signed())
-        .execute(&mut *tx)
-        .await?
-        .rows_affected();
-        Ok(old + beyond)
+        let mut pruned = old;
+        for outcome in AuditOutcome::ALL {
+            pruned += query(
+                "DELETE FROM audit_log WHERE id IN (
+                    SELECT id FROM audit_log WHERE outcome = $1
+                        AND number <= (SELECT max(number) FROM audit_log WHERE outcome = $1) - $2
+                    ORDER BY number LIMIT $3)",
+            )
+            .bind(outcome.as_str())
+            .bind(keep)
+            .bind(limit - pruned.cast_signed())
+            .execute(&mut *tx)
+            .await?
+            .rows_affected();
+        }
+        Ok(pruned)
     }
     let keep = i64::try_from(keep).unwrap_or(i64::MAX);
     let arguments = (millis(age), keep, i64::from(limit));

@@ -24,7 +24,7 @@ pub async fn add_token(writer: &Writer, new: &AddToken) -> Result<Option<StoredT
             ", ",
             now!(),
             " + $7) ON CONFLICT (name) DO NOTHING RETURNING ",
-            token_columns!()
+            token_columns!(now!())
         ))
         .bind(new.name.as_str())
         .bind(new.digest.as_str())
@@ -54,7 +54,7 @@ pub async fn rotate_token(
             "UPDATE tokens SET old_digest = digest, old_until = ",
             now!(),
             " + $3, digest = $2 WHERE name = $1 RETURNING ",
-            token_columns!()
+            token_columns!(now!())
         ))
         .bind(name.as_str())
         .bind(digest.as_str())
@@ -77,23 +77,23 @@ pub async fn revoke_token(writer: &Writer, name: &TokenName) -> Result<bool, Fai
 }
 
 /// A note from the future is one of a clock that was set back since.
-pub async fn note_use(writer: &Writer, name: &TokenName) -> Result<(), Failure> {
-    async fn run(tx: &mut SqliteConnection, name: &TokenName) -> Result<(), Failure> {
+pub async fn note_uses(writer: &Writer, names: &[TokenName]) -> Result<(), Failure> {
+    async fn run(tx: &mut SqliteConnection, names: &str) -> Result<(), Failure> {
         query(concat!(
             "UPDATE tokens SET last_used_at = ",
             now!(),
-            " WHERE name = $1 AND (last_used_at IS NULL OR last_used_at NOT BETWEEN ",
+            " WHERE name IN (SELECT value FROM json_each($1)) AND (last_used_at IS NULL OR last_used_at NOT BETWEEN ",
             now!(),
             " - 59999 AND ",
             now!(),
             ")"
         ))
-        .bind(name.as_str())
+        .bind(names)
         .execute(&mut *tx)
         .await?;
         Ok(())
     }
-    writer.write(name.clone(), |tx, name| Box::pin(run(tx, name))).await
+    writer.write(json(&names)?, |tx, names| Box::pin(run(tx, names))).await
 }
 
 /// Deletes some of the tokens that expired long ago; returns how many.

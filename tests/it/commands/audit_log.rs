@@ -94,6 +94,7 @@ fn entry(caller: &str) -> NewAuditEntry {
         outcome: AuditOutcome::Done,
         detail: None,
         count: 1,
+        age_ms: 0,
     }
 }
 

@@ -199,8 +199,8 @@ async fn a_token_for_some_functions_has_their_secrets_only(platform: &TestPlatfo
     assert_eq!(own.status(), 201, "{}", own.text().await.unwrap());
     let (status, listed) = document(with(Method::GET, "/v1/secrets?function=a_1")).await;
     assert_eq!((status, &listed["items"][0]["name"]), (200, &json!("API_KEY")));
-    let others = "this token is not for secrets of the function 'b'";
-    let all = "this token is for some functions only, not for the platform's secrets";
+    let others = "the token 'team-a' is for the functions a_*, and not for 'b'";
+    let all = "the token 'team-a' is for the functions a_*, and this is about secrets for all functions";
     for (method, path, detail) in [
         (Method::GET, "/v1/secrets", all),
         (Method::PUT, "/v1/secrets/API_KEY", all),

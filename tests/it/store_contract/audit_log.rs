@@ -29,6 +29,7 @@ fn full() -> NewAuditEntry {
         outcome: AuditOutcome::Done,
         detail: Some("revision 1, \"ü\"\nand more".to_owned()),
         count: 1,
+        age_ms: 0,
     }
 }
 
@@ -66,6 +67,7 @@ pub async fn entries_are_read_as_they_were_added_newest_first(config: Config) {
         outcome: AuditOutcome::Refused,
         detail: None,
         count: u32::MAX,
+        age_ms: 0,
     };
     let local = NewAuditEntry { from: Some("127.0.0.1".parse().unwrap()), ..full() };
     let with_nul =
@@ -199,6 +201,43 @@ pub async fn no_more_entries_are_kept_than_asked_for(config: Config) {
     assert_eq!(store.prune_audit(HOUR, 0, 100).await.unwrap(), 2);
     append(&store, [8]).await;
     assert!(read(&store, all()).await[0].id > last);
+}
+
+pub async fn refusals_push_out_no_changes(config: Config) {
+    let store = open(config).await;
+    let of = |outcome, details: std::ops::Range<usize>| -> Vec<_> {
+        let entry =
+            |detail: usize| NewAuditEntry { outcome, detail: Some(detail.to_string()), ..full() };
+        details.map(entry).collect()
+    };
+    store.append_audit(&of(AuditOutcome::Done, 0..2)).await.unwrap();
+    store.append_audit(&of(AuditOutcome::Refused, 2..8)).await.unwrap();
+    // Of each call some of both.
+    let both = [of(AuditOutcome::Refused, 8..9), of(AuditOutcome::Done, 9..10)].concat();
+    store.append_audit(&both).await.unwrap();
+    assert_eq!(store.prune_audit(HOUR, 7, 100).await.unwrap(), 0);
+    assert_eq!(store.prune_audit(HOUR, 3, 3).await.unwrap(), 3);
+    assert_eq!(left(&store).await, [9, 8, 7, 6, 5, 1, 0]);
+    assert_eq!(store.prune_audit(HOUR, 3, 3).await.unwrap(), 1);
+    assert_eq!(left(&store).await, [9, 8, 7, 6, 1, 0]);
+    // Of both at once no more than asked for, and changes do not push out refusals either.
+    assert_eq!(store.prune_audit(HOUR, 1, 3).await.unwrap(), 3);
+    assert_eq!(store.prune_audit(HOUR, 1, 3).await.unwrap(), 1);
+    assert_eq!(left(&store).await, [9, 8]);
+}
+
+pub async fn an_entry_has_the_time_at_which_it_happened(config: Config) {
+    let store = open(config).await;
+    let aged = |age_ms| NewAuditEntry { age_ms, ..full() };
+    let before = now();
+    store.append_audit(&[aged(3_600_000), aged(0), aged(u64::MAX)]).await.unwrap();
+    let entries = read(&store, all()).await;
+    assert!(entries.iter().all(|entry| entry.entry == full()), "{entries:?}");
+    let ago = entries.iter().map(|entry| before.duration_since(entry.at).as_secs()).collect::<Vec<_>>();
+    let year = 365 * 24 * 3600;
+    for (ago, expected) in ago.into_iter().zip([year, 0, 3600]) {
+        assert!((expected - 60..=expected + 60).contains(&ago), "{ago} {expected}");
+    }
 }
 
 pub async fn entries_from_before_a_clock_was_set_get_the_time_of_the_store(config: Config) {

@@ -88,7 +88,7 @@ async fn life_of_a_token(store: &Arc<dyn Store>) {
         expires_in: Some(LONG),
     };
     store.add_token(&new).await.unwrap().unwrap();
-    store.note_use(&new.name).await.unwrap();
+    store.note_uses(std::slice::from_ref(&new.name)).await.unwrap();
     store.rotate_token(&new.name, &Digest::of(b"cf_two"), LONG).await.unwrap().unwrap();
     assert!(store.token_of(&new.digest).await.unwrap().unwrap().is_old);
     assert_eq!(store.token_of(&Digest::of(b"cf_three")).await.unwrap(), None);
@@ -103,6 +103,7 @@ async fn life_of_a_token(store: &Arc<dyn Store>) {
         outcome: AuditOutcome::Done,
         detail: None,
         count: 1,
+        age_ms: 0,
     };
     store.append_audit(&[entry]).await.unwrap();
     assert_eq!(store.prune_audit(LONG, 1_000_000, 10).await.unwrap(), 0);
@@ -120,7 +121,8 @@ async fn what_was_planned_for_no_tokens_fits_many() {
         "INSERT INTO tokens (name, digest, old_digest, old_until, role, functions, created_by, created_at, expires_at)
          SELECT 't-' || n, 'digest ' || n, 'old digest ' || n, 0, 'invoke', '[]', 'token file', now_ms(),
             now_ms() + 3600000",
-        "INSERT INTO audit_log (at, caller, action, outcome, count) SELECT now_ms(), 'token file', 'deploy', 'done', 1",
+        "INSERT INTO audit_log (at, caller, action, outcome, count, number)
+         SELECT now_ms(), 'token file', 'deploy', 'done', 1, nextval('audit_log_done')",
     ] {
         psql(&place.url(), &format!("{statement} FROM generate_series(1, {MANY}) AS n"));
     }

@@ -335,7 +335,7 @@ pub async fn an_invocation_is_found_by_the_beginning_or_the_end_of_its_id(config
     store.write_sync(&records).await.unwrap();
     let find = async |part: &str, limit| {
         let Ok(InvocationRef::Part(part)) = part.parse() else { panic!("{part}") };
-        store.find_invocations(&part, limit).await.unwrap()
+        store.find_invocations(&part, &[], limit).await.unwrap()
     };
     assert_eq!(find("0193abcd", 5).await, [ids[0]]);
     assert_eq!(find("0000abcd", 5).await, [ids[0]]);
@@ -343,6 +343,36 @@ pub async fn an_invocation_is_found_by_the_beginning_or_the_end_of_its_id(config
     assert_eq!(find("0193abc", 5).await, [ids[1], ids[0]], "newest first");
     assert_eq!(find("0193", 1).await, [ids[1]]);
     assert_eq!(find("ffff", 5).await, [], "neither the beginning nor the end");
+}
+
+pub async fn an_invocation_is_found_among_those_of_some_functions(config: Config) {
+    let store = open(config).await;
+    let all = [
+        ("teama", "0193abcd-0000-7000-8000-00000000abc1"),
+        ("team_a", "0193abcd-0000-7000-8000-00000000abc2"),
+        ("team_b", "0193abcd-0000-7000-8000-00000000abc3"),
+        ("other", "0193abcd-0000-7000-8000-0000ffffabc1"),
+    ];
+    let records = all.map(|(function, id)| {
+        let mut record = sync_record(function, now());
+        record.record.id = id.parse().unwrap();
+        record.into()
+    });
+    store.write_sync(&records).await.unwrap();
+    let find = async |part: &str, patterns: &[&str], limit| {
+        let Ok(InvocationRef::Part(part)) = part.parse() else { panic!("{part}") };
+        let patterns: Vec<_> = patterns.iter().map(|pattern| pattern.parse().unwrap()).collect();
+        let found = store.find_invocations(&part, &patterns, limit).await.unwrap();
+        let name = |id: InvocationId| all.into_iter().find(|(_, one)| *one == id.to_string()).unwrap().0;
+        found.into_iter().map(name).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(find("0193abcd", &[], 10).await, "other team_b team_a teama");
+    assert_eq!(find("0193abcd", &["team_*"], 10).await, "team_b team_a", "`_` is a letter");
+    assert_eq!(find("0193abcd", &["team*"], 2).await, "team_b team_a");
+    assert_eq!(find("0193abcd", &["*_a", "other"], 10).await, "other team_a");
+    assert_eq!(find("0193abcd", &["team"], 10).await, "", "the whole name");
+    assert_eq!(find("abc1", &["other"], 10).await, "other");
+    assert_eq!(find("abc1", &["team*"], 10).await, "teama");
 }
 
 pub async fn what_ended_before_a_clock_was_set_gets_the_time_of_the_store(config: Config) {

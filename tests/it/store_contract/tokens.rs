@@ -125,6 +125,8 @@ pub async fn a_token_has_a_time_left_until_it_has_expired(config: Config) {
     let expired = found(&store, "cf_soon").await.unwrap();
     assert_eq!((expired.left, expired.is_old), (Some(Duration::ZERO), false));
     assert_eq!(expired.expires_at, expired.token.expires_at);
+    assert!(expired.token.expired);
+    assert_eq!(store.tokens(None, 10).await.unwrap(), [expired.token]);
     // It is there until it is deleted, with its name.
     assert_eq!(names(&store, None, 10).await, "soon");
     let again = AddToken { digest: digest("cf_again"), ..new("soon") };
@@ -195,7 +197,7 @@ pub async fn the_use_of_a_token_is_noted_once_a_minute(config: Config) {
     let one = add(&store, new("one")).await;
     let other = add(&store, new("other")).await;
     let note = async || {
-        store.note_use(&one.name).await.unwrap();
+        store.note_uses(&[token("unknown"), one.name.clone()]).await.unwrap();
         found(&store, "cf_one").await.unwrap().token.last_used_at.unwrap()
     };
     let first = note().await;
@@ -210,8 +212,11 @@ pub async fn the_use_of_a_token_is_noted_once_a_minute(config: Config) {
     execute(&config, "UPDATE tokens SET last_used_at = last_used_at + 3600000");
     let third = note().await;
     assert!(third >= second && third < second + SignedDuration::from_mins(30), "{third}");
-    store.note_use(&token("unknown")).await.unwrap();
     assert_eq!(found(&store, "cf_other").await.unwrap().token, other);
+    store.note_uses(&[]).await.unwrap();
+    store.note_uses(&[other.name.clone(), one.name.clone(), other.name]).await.unwrap();
+    assert!(found(&store, "cf_other").await.unwrap().token.last_used_at.is_some());
+    assert_eq!(found(&store, "cf_one").await.unwrap().token.last_used_at, Some(third));
     assert_eq!(names(&store, None, 10).await, "one other");
 }
 

@@ -48,6 +48,7 @@ fn entry() -> NewAuditEntry {
         outcome: AuditOutcome::Done,
         detail: None,
         count: 1,
+        age_ms: 0,
     }
 }
 
@@ -78,7 +79,9 @@ pub(super) fn hot_paths() -> Vec<(&'static str, Box<Work>)> {
         (
             "a token's use is noted",
             work(|store| {
-                Box::pin(async move { tokens::note_use(&store.writer, &token(7).name).await.unwrap() })
+                Box::pin(async move {
+                    tokens::note_uses(&store.writer, &[token(7).name]).await.unwrap();
+                })
             }),
         ),
         (
