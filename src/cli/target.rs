@@ -238,7 +238,10 @@ mod tests {
                 "name the function whose secret is meant: `--function NAME` (?function=NAME)",
                 "name the function whose secret is meant: `--function NAME`",
             ),
-            ("delete it all the same with `--force` (?force=true)", "delete it all the same with `--force`"),
+            (
+                "delete it all the same with `--force` (?force=true)",
+                "delete it all the same with `--force`",
+            ),
         ] {
             assert_eq!(in_our_words(hint), expected);
         }

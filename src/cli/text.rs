@@ -110,6 +110,7 @@ mod tests {
         let since = parse_since("10m").unwrap();
         let ago = Timestamp::now().duration_since(since);
         assert!((600..602).contains(&ago.as_secs()), "{ago}");
+        assert_eq!(moment(parse_since("2026-01-31").unwrap()), "2026-01-31T00:00:00Z");
         assert!(parse_since("yesterday").is_err());
     }
 }

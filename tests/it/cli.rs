@@ -173,7 +173,10 @@ fn usage_errors_exit_2() {
             vec!["token", "create", "ci", "--role", "admin", "--function", "shop"],
             "error: a token with the role admin is for all functions\nhint: leave out --function, or choose",
         ),
-        (vec!["token", "rotate", "ci", "--keep-old", "8d"], "the previous value is accepted for at most 7d"),
+        (
+            vec!["token", "rotate", "ci", "--keep-old", "8d"],
+            "the previous value is accepted for at most 7d",
+        ),
         (vec!["token", "revoke", "ci"], "revoking ci needs --yes without a terminal to ask on"),
         (
             vec!["secret", "set", "api-key"],

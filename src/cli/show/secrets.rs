@@ -79,12 +79,8 @@ mod tests {
             function: function.map(|function| function.parse().unwrap()),
             name: name.parse().unwrap(),
         };
-        let all = [
-            place(None, "A"),
-            place(None, "B"),
-            place(Some("shop"), "B"),
-            place(Some("cart"), "C"),
-        ];
+        let all =
+            [place(None, "A"), place(None, "B"), place(Some("shop"), "B"), place(Some("cart"), "C")];
         let places = Places::among(all.into_iter(), &name);
         let secrets = ["A", "B", "C"].map(|name| name.parse().unwrap());
         assert_eq!(

@@ -86,14 +86,20 @@ fn parse_expiry(text: &str) -> Result<Expiry, String> {
 
 fn parse_keep(text: &str) -> Result<Duration, String> {
     let keep = parse_duration(text)?;
-    if keep > LONGEST_KEEP { Err("the previous value is accepted for at most 7d".to_owned()) } else { Ok(keep) }
+    if keep > LONGEST_KEEP {
+        Err("the previous value is accepted for at most 7d".to_owned())
+    } else {
+        Ok(keep)
+    }
 }
 
 /// Parses a pattern, and says so where only the case of its letters is wrong.
 fn parse_pattern(text: &str) -> Result<FunctionPattern, String> {
     let parsed = text.parse::<FunctionPattern>();
     parsed.map_err(|error| match text.to_ascii_lowercase().parse::<FunctionPattern>() {
-        Ok(lower) => format!("'{text}' has an upper-case letter, which no function's name has; write {lower}"),
+        Ok(lower) => {
+            format!("'{text}' has an upper-case letter, which no function's name has; write {lower}")
+        }
         Err(_) => error.to_string(),
     })
 }
@@ -288,6 +294,8 @@ mod tests {
             parse_pattern("Team_*").unwrap_err(),
             "'Team_*' has an upper-case letter, which no function's name has; write team_*"
         );
-        assert!(parse_pattern("Team!").unwrap_err().starts_with("'Team!' is not a pattern for functions; "));
+        assert!(
+            parse_pattern("Team!").unwrap_err().starts_with("'Team!' is not a pattern for functions; ")
+        );
     }
 }

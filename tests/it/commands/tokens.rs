@@ -36,7 +36,10 @@ async fn a_token_is_the_one_line_of_stdout_and_what_it_may_do_is_said_beside(pla
          next: CLOUDFUNC_TOKEN=… cloudfunc list\n"
     );
     let (code, _, stderr) = with_token(platform, token, &["list"]).await;
-    assert_eq!((code, stderr.as_str()), (0, "no functions yet that this token is for\nnext: cloudfunc init hello\n"));
+    assert_eq!(
+        (code, stderr.as_str()),
+        (0, "no functions yet that this token is for\nnext: cloudfunc init hello\n")
+    );
     // The name is taken.
     let (code, stdout, stderr) = platform.cli(&create).await;
     assert_eq!((code, stdout.as_str()), (2, ""));
