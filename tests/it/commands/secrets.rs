@@ -25,6 +25,7 @@ on_stack! {
     a_secret_that_a_function_gets_is_deleted_with_force_only
     what_is_no_value_is_refused_before_it_is_sent
     a_token_for_some_functions_sets_their_secrets_only
+    the_secrets_of_a_function_that_is_deleted_are_told_of
 }
 
 const SHOP: &str = "import os\n\ndef handler(event):\n    return os.environ['API_KEY']\n";
@@ -239,6 +240,20 @@ async fn a_token_for_some_functions_sets_their_secrets_only(platform: &TestPlatf
         assert_eq!((code, stdout.as_str()), (6, ""), "{stderr}");
         assert!(stderr.ends_with("the token is that of CLOUDFUNC_TOKEN\n"), "{stderr}");
     }
+}
+
+async fn the_secrets_of_a_function_that_is_deleted_are_told_of(platform: &TestPlatform) {
+    let own = ["secret", "set", "API_KEY", "--function", "shop"];
+    fed(platform, &own, pipe(b"hunter2")).await;
+    fed(platform, &["secret", "set", "API_KEY"], pipe(b"hunter2")).await;
+    platform.deploy("shop", &[("function.py", SHOP), ("cloudfunc.toml", MANIFEST)]).await;
+    let delete = platform.command(&["--color", "never", "delete", "shop"]);
+    let shown = answered(delete, "Delete shop with all its revisions?", "n").await;
+    assert!(shown.contains("shop: its 1 secret would be deleted, too\r\n"), "{shown:?}");
+    let (code, stdout, stderr) = platform.cli(&["delete", "shop", "--yes"]).await;
+    assert_eq!((code, stdout.as_str()), (0, "deleted shop and its 1 secret\n"), "{stderr}");
+    let (_, listed, _) = platform.cli(&["secret", "list"]).await;
+    assert_eq!(listed.lines().count(), 2, "that of all functions stays: {listed}");
 }
 
 /// Writes the file of keys, the newest first.

@@ -20,6 +20,7 @@ on_stack! {
     names_are_checked_before_the_first_token_is_revoked
     a_rotated_token_has_another_value
     a_token_that_is_refused_is_told_with_its_source
+    a_token_that_only_invokes_is_shown_what_it_may_see
 }
 
 async fn a_token_is_the_one_line_of_stdout_and_what_it_may_do_is_said_beside(platform: &TestPlatform) {
@@ -119,6 +120,26 @@ async fn tokens_are_listed_with_what_they_may_do(platform: &TestPlatform) {
     assert!(!stdout.contains("cf_"), "{stdout}");
 }
 
+async fn a_token_that_only_invokes_is_shown_what_it_may_see(platform: &TestPlatform) {
+    platform.deploy("hello", &[("function.py", "def handler(event):\n    return 'x'\n")]).await;
+    let token = made(platform, "ci", &["--role", "invoke"]).await;
+    let (code, stdout, stderr) = with_token(platform, &token, &["show", "hello"]).await;
+    assert_eq!(
+        (code, stderr.as_str()),
+        (
+            0,
+            "revisions and instances are for tokens with the role deploy, and left out here\n\
+             next: cloudfunc invoke hello\n"
+        )
+    );
+    assert!(stdout.starts_with("name          hello\n") && !stdout.contains("REVISION"), "{stdout}");
+    let (_, stdout, _) = with_token(platform, &token, &["show", "hello", "--json"]).await;
+    let document: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!((&document["function"]["name"], &document["revisions"]), (&json!("hello"), &Value::Null));
+    let (code, ..) = with_token(platform, &token, &["show", "hello", "--revision", "1"]).await;
+    assert_eq!(code, 6, "a revision is for others");
+}
+
 /// Waits until the token is refused: what the command that was says on stderr.
 async fn refused(platform: &TestPlatform, token: &str) -> String {
     eventually("the token is refused", || async {
@@ -152,6 +173,9 @@ async fn revoking_asks_on_a_terminal_and_names_what_it_would_revoke(platform: &T
     let told = "ci: role deploy, functions shop, never used\r\n";
     let shown = answered(revoke(), "Revoke ci?", "n").await;
     assert!(shown.contains(told) && shown.contains("nothing was revoked"), "{shown:?}");
+    let unknown = platform.command(&["--color", "never", "token", "delete", "nosuch"]);
+    let shown = answered(unknown, "Revoke nosuch?", "y").await;
+    assert!(shown.starts_with("error: there is no token 'nosuch'\r\n"), "{shown:?}");
     let shown = answered(revoke(), "Revoke ci?", "y").await;
     assert!(shown.contains(told) && shown.contains("revoked ci\r\n"), "{shown:?}");
 }
