@@ -54,6 +54,8 @@ pub struct Kind {
     pub code: Option<String>,
     pub retry_safe: bool,
     pub invocation: Option<InvocationId>,
+    /// Seconds to wait before another attempt.
+    pub retry_after: Option<u64>,
 }
 
 /// An error as `--json` prints it: the members of the API's problems.
@@ -65,6 +67,8 @@ pub struct Report {
     pub hint: Option<String>,
     pub retry_safe: bool,
     pub invocation_id: Option<InvocationId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
 }
 
 impl Error {
@@ -129,6 +133,7 @@ impl Error {
             hint: self.hint.clone(),
             retry_safe: self.kind.retry_safe,
             invocation_id: self.kind.invocation,
+            retry_after: self.kind.retry_after,
         }
     }
 
@@ -173,7 +178,7 @@ impl From<Unread> for Error {
 impl From<client::Error> for Error {
     fn from(error: client::Error) -> Self {
         let told = |code: &str, retry_safe| {
-            (Exit::Platform, Kind { code: Some(code.to_owned()), retry_safe, invocation: None })
+            (Exit::Platform, Kind { code: Some(code.to_owned()), retry_safe, ..Kind::default() })
         };
         let (exit, kind) = match &error {
             client::Error::Problem(problem) => (exit_of(problem), Kind::of(problem)),
@@ -236,6 +241,7 @@ impl Kind {
             code: Some(problem.code.clone()),
             retry_safe: problem.retry_safe,
             invocation: problem.invocation_id,
+            retry_after: problem.retry_after,
         }
     }
 }
@@ -308,6 +314,9 @@ mod tests {
             "{\"code\":\"throttled\",\"fault\":\"caller\",\"detail\":\"too many\",\"hint\":\"later\",\
              \"retry_safe\":true,\"invocation_id\":\"01931f5e-7c1a-7b60-8b43-0d3f5a1c2e4f\"}"
         );
+        let problem = Problem::new(code::RATE_LIMITED, "too many").retry_after(20);
+        let report = serde_json::to_value(Error::from(client::Error::from(problem)).report()).unwrap();
+        assert_eq!((&report["retry_after"], &report["hint"]), (&20.into(), &"try again in 20 s".into()));
     }
 
     #[test]

@@ -23,9 +23,12 @@ fn duration_error(text: &str) -> String {
     format!("'{text}' is not a duration; write a number and one of ms, s, m, h, d, for example \"30s\"")
 }
 
-/// Parses the beginning of a period: a duration before now (`10m`) or a moment (RFC 3339).
+/// Parses the beginning of a period: a duration before now (`10m`), a moment (RFC 3339) or a day in UTC (`2026-01-31`).
 pub fn parse_since(text: &str) -> Result<Timestamp, String> {
     if let Ok(moment) = text.parse::<Timestamp>() {
+        return Ok(moment);
+    }
+    if let Ok(moment) = format!("{text}T00:00:00Z").parse::<Timestamp>() {
         return Ok(moment);
     }
     let since = parse_duration(text)

@@ -10,26 +10,31 @@ use super::{
 };
 use crate::{
     client::{AuditQuery, Client},
-    model::{AuditEntry, AuditOutcome, audit::action},
+    model::{AuditEntry, AuditOutcome, TokenName, audit::action},
 };
 
 /// The number of entries that are printed unless --tail says otherwise.
 const USUAL: u32 = 100;
 /// The most entries that one request asks for.
 const PAGE: u32 = 1000;
+/// The most entries that are printed.
+const MOST: u32 = 1_000_000;
+/// Callers that are neither tokens nor users, and have plain names.
+const NO_TOKENS: [&str; 2] = ["unknown", "internal"];
 
 /// Print who changed something, or was refused, oldest first
 ///
 /// Changes are deploys, rollbacks, deletions, and those of tokens and secrets; calls of functions are not in it. Refused are
 /// requests without a valid token, and those that a token may not send; equal ones of a minute are one entry. The last 100
 /// entries are printed, or as many as --tail says. With --json, each entry is a line. Control characters are escaped.
+/// activate is a rollback, and report-warm a request of the classic API that reported a function as warm or cold.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only entries since then, for example 24h or 2026-01-31T12:00:00Z
+    /// Only entries since then, for example 24h, 2026-01-31 (UTC) or 2026-01-31T12:00:00Z
     #[arg(long, value_name = "WHEN", value_parser = parse_since)]
     since: Option<Timestamp>,
-    /// Only entries of this caller, named as the log has it, for example 'token ci'
-    #[arg(long, value_name = "NAME")]
+    /// Only entries of this caller: a token's name, or a caller as the log has it, for example 'token ci' or 'oidc ann'
+    #[arg(long, value_name = "NAME", value_parser = parse_caller)]
     caller: Option<String>,
     /// Only entries with this action
     #[arg(long, value_name = "ACTION", value_parser = PossibleValuesParser::new(action::ALL.iter().copied()))]
@@ -43,8 +48,8 @@ pub struct Args {
     /// Only what was done
     #[arg(long)]
     done: bool,
-    /// Number of last entries
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    /// Number of last entries [default: 100]
+    #[arg(long, value_name = "N", value_parser = parse_tail)]
     tail: Option<u32>,
 }
 
@@ -53,12 +58,7 @@ impl Args {
         let client = target.client(out)?;
         let (entries, has_older) = self.last(&client).await?;
         if entries.is_empty() {
-            out.note(match self.is_filtered() {
-                true => {
-                    "no entry matches; callers are named as the log has them, for example 'token ci'"
-                }
-                false => "nothing was changed or refused yet",
-            });
+            out.note(self.nothing());
         }
         for entry in &entries {
             match out.json() {
@@ -69,8 +69,30 @@ impl Args {
         if has_older && self.tail.is_none() {
             out.notice(&format!("older entries are not shown; --tail {PAGE} shows more of them"));
         }
-        out.next(if self.refused { "cloudfunc token list" } else { "cloudfunc audit-log --refused" });
+        out.next(self.next(entries.is_empty()));
         Ok(())
+    }
+
+    /// What is said where no entry was found.
+    fn nothing(&self) -> &'static str {
+        if self.caller.is_some() {
+            "no entry matches; callers are tokens (ci), or as the log has them ('token ci', 'oidc ann')"
+        } else if self.target.is_some() {
+            "no entry matches; targets are the names of functions, tokens and secrets"
+        } else if self.is_filtered() {
+            "no entry matches"
+        } else {
+            "nothing was changed or refused yet"
+        }
+    }
+
+    fn next(&self, is_empty: bool) -> &'static str {
+        match (is_empty, self.is_filtered()) {
+            (true, true) => "cloudfunc audit-log",
+            (true, false) => "cloudfunc list",
+            _ if self.refused => "cloudfunc token list",
+            _ => "cloudfunc audit-log --refused",
+        }
     }
 
     /// Returns the last entries, oldest first, and whether there are older ones.
@@ -114,6 +136,17 @@ impl Args {
     }
 }
 
+/// Takes the plain name of a token for the name of its caller.
+fn parse_caller(text: &str) -> Result<String, std::convert::Infallible> {
+    let is_token = text.parse::<TokenName>().is_ok() && !NO_TOKENS.contains(&text);
+    Ok(if is_token { format!("token {text}") } else { text.to_owned() })
+}
+
+fn parse_tail(text: &str) -> Result<u32, String> {
+    let count = text.parse().ok().filter(|count| (1..=MOST).contains(count));
+    count.ok_or_else(|| format!("write a number of entries from 1 to {MOST}"))
+}
+
 fn line(entry: &AuditEntry, out: &Output) -> String {
     let outcome = format!("{:<7}", entry.entry.outcome.as_str());
     let outcome = match entry.entry.outcome {
@@ -148,6 +181,15 @@ fn told(entry: &AuditEntry) -> String {
 mod tests {
     use super::*;
     use crate::model::{NewAuditEntry, TokenRole};
+
+    #[test]
+    fn a_caller_is_a_token_by_its_name_or_any_as_the_log_has_it() {
+        let sent = |text| parse_caller(text).unwrap();
+        assert_eq!((sent("ci"), sent("token ci")), ("token ci".to_owned(), "token ci".to_owned()));
+        for other in ["oidc ann", "token file of host", "unknown", "internal"] {
+            assert_eq!(sent(other), other);
+        }
+    }
 
     #[test]
     fn an_entry_is_one_line_whatever_its_texts_are() {

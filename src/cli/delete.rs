@@ -15,8 +15,8 @@ const MAX_COUNTED: u32 = 1000;
 /// Delete functions with all their revisions
 ///
 /// All names are checked before the first function is deleted. Waiting invocations are cancelled, running ones
-/// finish: how many there are is said before the question, and how many were cancelled at the end. With --json,
-/// one line for each function: {"deleted","cancelled","error"}.
+/// finish, and secrets that were set for the function alone are deleted with it: how many there are is said before the
+/// question, and again at the end. With --json, one line for each function: {"deleted","cancelled","error"}.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The functions
@@ -51,6 +51,9 @@ impl Args {
         if !self.yes {
             for name in &names {
                 tell_under_way(&client, name, out).await?;
+                if let Some(secrets) = its_secrets(own_secrets(&client, name).await) {
+                    out.note(&format!("{name}: {secrets} would be deleted, too"));
+                }
             }
             let what = if names.len() == 1 { "its" } else { "their" };
             if !ask::confirm(format!("Delete {listed} with all {what} revisions?")).await? {
@@ -85,6 +88,16 @@ async fn tell_under_way(client: &Client, name: &FunctionName, out: &Output) -> R
         out.note(&line);
     }
     Ok(())
+}
+
+/// Returns the number of secrets that were set for the function alone; 0 if the token may not list them.
+async fn own_secrets(client: &Client, name: &FunctionName) -> usize {
+    client.secrets(Some(name)).await.map_or(0, |page| page.items.len())
+}
+
+/// Formats the number of secrets, if there are any: `its 1 secret`.
+fn its_secrets(number: usize) -> Option<String> {
+    (number > 0).then(|| format!("its {}", count(number, "secret")))
 }
 
 /// A number of invocations.
@@ -135,6 +148,8 @@ fn under_way(name: &FunctionName, waiting: Counted, running: Counted) -> Option<
 async fn delete(client: &Client, names: &[FunctionName], out: &Output) -> Result<(), Error> {
     let mut worst = Exit::Ok;
     for name in names {
+        // The answer does not say how many go with it.
+        let secrets = if out.json() { 0 } else { own_secrets(client, name).await };
         let deleted = client.delete(name).await.map_err(Error::from);
         let deleted = deleted.map_err(|error| error.context(format!("{name} was not deleted")));
         if out.json() {
@@ -148,7 +163,7 @@ async fn delete(client: &Client, names: &[FunctionName], out: &Output) -> Result
                 worst = worst.max(error.exit);
             }
             Ok(_) if out.json() => {}
-            Ok(cancelled) => out.line(&result(name, cancelled.unwrap_or(0)))?,
+            Ok(cancelled) => out.line(&result(name, secrets, cancelled.unwrap_or(0)))?,
         }
     }
     if worst != Exit::Ok {
@@ -158,17 +173,29 @@ async fn delete(client: &Client, names: &[FunctionName], out: &Output) -> Result
     Ok(())
 }
 
-fn result(name: &FunctionName, cancelled: u64) -> String {
+fn result(name: &FunctionName, secrets: usize, cancelled: u64) -> String {
+    let secrets = its_secrets(secrets).map_or_else(String::new, |secrets| format!(" and {secrets}"));
     match cancelled {
-        0 => format!("deleted {name}"),
-        1 => format!("deleted {name}; 1 waiting invocation was cancelled"),
-        several => format!("deleted {name}; {several} waiting invocations were cancelled"),
+        0 => format!("deleted {name}{secrets}"),
+        1 => format!("deleted {name}{secrets}; 1 waiting invocation was cancelled"),
+        several => format!("deleted {name}{secrets}; {several} waiting invocations were cancelled"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_went_with_a_function_is_said() {
+        let name: FunctionName = "f".parse().unwrap();
+        assert_eq!(result(&name, 0, 0), "deleted f");
+        assert_eq!(result(&name, 1, 0), "deleted f and its 1 secret");
+        assert_eq!(
+            result(&name, 2, 3),
+            "deleted f and its 2 secrets; 3 waiting invocations were cancelled"
+        );
+    }
 
     #[test]
     fn what_has_not_ended_is_told_before_the_question() {

@@ -30,8 +30,8 @@ const NAMED: usize = 5;
 pub struct Args {
     #[command(flatten)]
     place: PlaceArgs,
-    /// Also remove the data: functions, records, messages, code, logs, tokens, passwords. Other files in the
-    /// data folder are kept
+    /// Also remove the data: functions, records, messages, code, logs, tokens, secrets and their keys, passwords.
+    /// Other files in the data folder are kept
     #[arg(long)]
     volumes: bool,
     /// Do not ask for confirmation before removing data

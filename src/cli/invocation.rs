@@ -175,6 +175,7 @@ fn goes_on_after(record: &Record, timeout: Duration) -> Error {
             code: Some(code::NOT_FINISHED.code.to_owned()),
             retry_safe: code::NOT_FINISHED.retry_safe,
             invocation: Some(*id),
+            ..Kind::default()
         })
         .hint(format!("`cloudfunc invocation wait {id}` waits for it again"))
 }

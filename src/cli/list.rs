@@ -18,7 +18,11 @@ impl Args {
             return out.document(&Page { items, next: None });
         }
         if items.is_empty() {
-            out.note("no functions yet");
+            // Of a token for some functions others are left out; the token does not say so itself.
+            out.note(match target.names_token() {
+                true => "no functions yet that this token is for",
+                false => "no functions yet",
+            });
             out.next("cloudfunc init hello");
             return Ok(());
         }

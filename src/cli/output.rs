@@ -244,7 +244,15 @@ impl Output {
         let mut lines = table::lines(heads, &rows, columns).into_iter();
         let head = lines.next().unwrap_or_default();
         self.line(&self.style(Style::Bold, &head))?;
-        lines.try_for_each(|line| self.line(&line))
+        lines.try_for_each(|line| self.line(&line))?;
+        let left_out = table::left_out(heads, &rows, columns);
+        if !left_out.is_empty() {
+            let heads = left_out.join(", ");
+            self.note(&format!(
+                "not shown, as the terminal is too narrow: {heads}; --json has everything"
+            ));
+        }
+        Ok(())
     }
 
     /// Styles text for stdout.

@@ -1,16 +1,20 @@
 //! `cloudfunc show`
 
+mod secrets;
+
 use serde::Serialize;
 
+use self::secrets::Places;
 use super::{
     Error, Exit, Output,
-    target::{Target, all},
+    target::{Target, all, permitted},
     text::{count, setting},
 };
 use crate::{
+    client::Client,
     model::{
         BuildCommand, Code, FunctionName, FunctionSpec, InstanceId, Interface, Network, Package,
-        PackageVersion, SecretName,
+        PackageVersion,
         api::{FunctionInfo, InstanceInfo, Packages, RevisionInfo, Unusable},
         code,
     },
@@ -20,7 +24,8 @@ use crate::{
 /// Show a function: its settings, revisions and live instances
 ///
 /// An instance is shown by the end of its container's name, which for one that was started in advance is
-/// …-prewarmed-….
+/// …-prewarmed-…. Revisions, instances, and where secrets are set are for tokens with the role deploy; others see the
+/// rest.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The function
@@ -33,30 +38,40 @@ pub struct Args {
 #[derive(Serialize)]
 struct Document {
     function: FunctionInfo,
-    revisions: Vec<RevisionInfo>,
-    instances: Vec<InstanceInfo>,
+    /// `None` where the token may not list them.
+    revisions: Option<Vec<RevisionInfo>>,
+    /// `None` where the token may not list them.
+    instances: Option<Vec<InstanceInfo>>,
 }
 
 impl Args {
     pub async fn run(self, target: &Target, out: &Output) -> Result<(), Error> {
         let (client, name) = (target.client(out)?, &self.name);
         let function = client.function(name).await?;
-        let revisions = all(async |cursor| client.revisions(name, cursor.as_deref()).await).await?;
-        let instances = all(async |cursor| client.instances(name, cursor.as_deref()).await).await?;
+        let revisions = all(async |cursor| client.revisions(name, cursor.as_deref()).await).await;
+        let instances = all(async |cursor| client.instances(name, cursor.as_deref()).await).await;
         if let Some(number) = self.revision {
-            return show_revision(function, revisions, &instances, number, out);
+            return show_revision(&client, function, revisions?, &instances?, number, out).await;
         }
+        let (revisions, instances) = (permitted(revisions)?, permitted(instances)?);
+        let is_whole = revisions.is_some() && instances.is_some();
         let document = Document { function, revisions, instances };
         if out.json() {
             return out.document(&document);
         }
-        document.print(out)?;
-        out.next(&format!("cloudfunc logs {name}"));
+        document.print(&Places::of(&client, name, &document.function.spec).await?, out)?;
+        if is_whole {
+            out.next(&format!("cloudfunc logs {name}"));
+        } else {
+            out.note("revisions and instances are for tokens with the role deploy, and left out here");
+            out.next(&format!("cloudfunc invoke {name}"));
+        }
         Ok(())
     }
 }
 
-fn show_revision(
+async fn show_revision(
+    client: &Client,
     function: FunctionInfo,
     revisions: Vec<RevisionInfo>,
     instances: &[InstanceInfo],
@@ -86,34 +101,36 @@ fn show_revision(
         not_kept,
         ..function
     };
-    print_settings(&shown, out)?;
+    print_settings(&shown, &Places::of(client, &name, &shown.spec).await?, out)?;
     out.next(&format!("cloudfunc logs {name} --build {number}"));
     Ok(())
 }
 
-fn print_settings(function: &FunctionInfo, out: &Output) -> Result<(), Error> {
-    for (key, value) in settings(function, out) {
+fn print_settings(function: &FunctionInfo, places: &Places, out: &Output) -> Result<(), Error> {
+    for (key, value) in settings(function, places, out) {
         out.line(&format!("{key:<13} {}", out.foreign(&value)))?;
     }
     Ok(())
 }
 
 impl Document {
-    fn print(&self, out: &Output) -> Result<(), Error> {
-        print_settings(&self.function, out)?;
-        out.line("")?;
-        let rows: Vec<_> = self.revisions.iter().map(|one| revision(one, out)).collect();
-        out.table(["REVISION", "ACTIVE", "CREATED", "SOURCE", "IMAGE"], &rows)?;
-        if !self.instances.is_empty() {
+    fn print(&self, places: &Places, out: &Output) -> Result<(), Error> {
+        print_settings(&self.function, places, out)?;
+        if let Some(revisions) = &self.revisions {
             out.line("")?;
-            let rows: Vec<_> = self.instances.iter().map(|one| instance(one, out)).collect();
+            let rows: Vec<_> = revisions.iter().map(|one| revision(one, out)).collect();
+            out.table(["REVISION", "ACTIVE", "CREATED", "SOURCE", "IMAGE"], &rows)?;
+        }
+        if let Some(instances) = self.instances.as_ref().filter(|instances| !instances.is_empty()) {
+            out.line("")?;
+            let rows: Vec<_> = instances.iter().map(|one| instance(one, out)).collect();
             out.table(["INSTANCE", "REVISION", "CONTAINER", "STARTED"], &rows)?;
         }
         Ok(())
     }
 }
 
-fn settings(function: &FunctionInfo, out: &Output) -> Vec<(&'static str, String)> {
+fn settings(function: &FunctionInfo, places: &Places, out: &Output) -> Vec<(&'static str, String)> {
     let FunctionSpec {
         description,
         code,
@@ -203,8 +220,7 @@ fn settings(function: &FunctionInfo, out: &Output) -> Vec<(&'static str, String)
     }
     if !secrets.is_empty() {
         // The platform does not tell their values to anybody.
-        let names: Vec<&str> = secrets.iter().map(SecretName::as_str).collect();
-        settings.push(("secrets", names.join(", ")));
+        settings.push(("secrets", places.told(secrets, &function.name)));
     }
     settings
 }

@@ -19,6 +19,37 @@ pub fn lines<const N: usize>(
     columns: Option<usize>,
 ) -> Vec<String> {
     let rows: Vec<[&str; N]> = rows.iter().map(|row| row.each_ref().map(AsRef::as_ref)).collect();
+    let (widths, shown) = layout(&heads, &rows, columns);
+    let line = |cells: &[&str; N]| {
+        let cells = cells.iter().zip(widths).zip(shown).filter(|(_, shown)| *shown);
+        let padded = cells.map(|((cell, width), _)| {
+            let cut = truncate_str(cell, width, "…");
+            let missing = width.saturating_sub(measure_text_width(&cut));
+            format!("{cut}{}", " ".repeat(missing))
+        });
+        padded.collect::<Vec<_>>().join(&" ".repeat(GAP)).trim_end().to_owned()
+    };
+    std::iter::once(line(&heads)).chain(rows.iter().map(line)).collect()
+}
+
+/// Returns the heads of the columns that have no room in a terminal of this width, although something is in them.
+pub fn left_out<'h, const N: usize>(
+    heads: [&'h str; N],
+    rows: &[[impl AsRef<str>; N]],
+    columns: Option<usize>,
+) -> Vec<&'h str> {
+    let rows: Vec<[&str; N]> = rows.iter().map(|row| row.each_ref().map(AsRef::as_ref)).collect();
+    let (_, shown) = layout(&heads, &rows, columns);
+    let is_filled = |column: usize| rows.iter().any(|row| !row[column].is_empty());
+    (0..N).filter(|column| !shown[*column] && is_filled(*column)).map(|column| heads[column]).collect()
+}
+
+/// Returns the width of each column, and whether it is shown.
+fn layout<const N: usize>(
+    heads: &[&str; N],
+    rows: &[[&str; N]],
+    columns: Option<usize>,
+) -> ([usize; N], [bool; N]) {
     let width = |column: usize| {
         let cells = rows.iter().map(|row| measure_text_width(row[column]));
         cells.chain([heads[column].len()]).max().unwrap_or(0)
@@ -35,16 +66,7 @@ pub fn lines<const N: usize>(
         let ids = heads.map(|head| IDS.contains(&head));
         fit(&mut widths, &mut shown, &ids, key, columns);
     }
-    let line = |cells: &[&str; N]| {
-        let cells = cells.iter().zip(widths).zip(shown).filter(|(_, shown)| *shown);
-        let padded = cells.map(|((cell, width), _)| {
-            let cut = truncate_str(cell, width, "…");
-            let missing = width.saturating_sub(measure_text_width(&cut));
-            format!("{cut}{}", " ".repeat(missing))
-        });
-        padded.collect::<Vec<_>>().join(&" ".repeat(GAP)).trim_end().to_owned()
-    };
-    std::iter::once(line(&heads)).chain(rows.iter().map(line)).collect()
+    (widths, shown)
 }
 
 /// Returns the width of a line.
@@ -143,6 +165,8 @@ mod tests {
             ["139147104e", "payments_capture_eu", "sync", "succeeded", "cold", "3 min ago", "171 ms"],
             ["ad914b5131", "hello_fn", "async", "timed_out", "warm", "now", ""],
         ];
+        assert_eq!(left_out(heads, &rows, Some(40)), ["ACCEPTED", "DURATION"]);
+        assert_eq!(left_out(heads, &rows, None), Vec::<&str>::new());
         assert_eq!(
             lines(heads, &rows, Some(40)),
             [

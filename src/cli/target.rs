@@ -14,7 +14,7 @@ use url::Url;
 use super::{Error, Output, settings::PlaceArgs};
 use crate::{
     client::{self, Client},
-    model::{InvocationId, InvocationRef, PlatformName, api::Page, id::InvalidId},
+    model::{InvocationId, InvocationRef, PlatformName, api::Page, code, id::InvalidId},
     place::{
         client::{Given, Settings, SettingsError},
         platforms::Platforms,
@@ -65,6 +65,11 @@ impl Target {
         Ok(Client::new(settings.url, settings.token)?)
     }
 
+    /// Returns whether the token that was sent was named: it may be for some functions only.
+    pub fn names_token(&self) -> bool {
+        self.token_from.get().is_some()
+    }
+
     /// Returns the source of the token, if one was named.
     fn token_from(&self, settings: &Settings) -> Option<String> {
         if let Some(file) = &self.token_file {
@@ -108,6 +113,7 @@ impl Target {
             Some(client::Error::Client(_)) | None => false,
         };
         // The platform's own advice comes first, but for how to send a token.
+        let error = Error { hint: error.hint.as_deref().map(in_our_words), ..error };
         let advice = error.hint.as_ref().filter(|hint| !hint.starts_with("send 'Authorization"));
         let advice = advice.map_or_else(String::new, |hint| format!("{hint}; "));
         let error = match (refused, self.token_from.get()) {
@@ -162,6 +168,13 @@ impl Target {
     }
 }
 
+/// Puts options of commands in the place of parameters of requests.
+fn in_our_words(hint: &str) -> String {
+    let parameters = [" (?force=true)", " (?function=NAME)", ", with ?function="];
+    let hint = parameters.iter().fold(hint.to_owned(), |hint, parameter| hint.replace(parameter, ""));
+    hint.replace("?function=", "--function ")
+}
+
 /// Writes the file atomically: two invocations at the same time must not mix their ids.
 fn write(state: &Path, id: &str) -> std::io::Result<()> {
     fs::create_dir_all(state)?;
@@ -185,6 +198,14 @@ impl FromStr for IdArg {
     }
 }
 
+/// Returns `None` in place of an answer that the token may not have.
+pub fn permitted<T>(answer: Result<T, client::Error>) -> Result<Option<T>, client::Error> {
+    match answer {
+        Err(client::Error::Problem(problem)) if client::is(&problem, code::FORBIDDEN) => Ok(None),
+        answer => answer.map(Some),
+    }
+}
+
 /// Returns the items of all pages.
 pub async fn all<T>(
     mut page: impl AsyncFnMut(Option<String>) -> Result<Page<T>, client::Error>,
@@ -198,5 +219,39 @@ pub async fn all<T>(
             Some(next) => cursor = Some(next),
             None => return Ok(items),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Problem;
+
+    #[test]
+    fn hints_speak_of_options_and_not_of_requests() {
+        for (hint, expected) in [
+            (
+                "name one that it is for, with ?function=; it is for a_*, b",
+                "name one that it is for; it is for a_*, b",
+            ),
+            (
+                "name the function whose secret is meant: `--function NAME` (?function=NAME)",
+                "name the function whose secret is meant: `--function NAME`",
+            ),
+            (
+                "delete it all the same with `--force` (?force=true)",
+                "delete it all the same with `--force`",
+            ),
+        ] {
+            assert_eq!(in_our_words(hint), expected);
+        }
+    }
+
+    #[test]
+    fn only_what_is_forbidden_is_left_out() {
+        let refused = |code| Err::<(), _>(client::Error::from(Problem::new(code, "x")));
+        assert_eq!(permitted(refused(code::FORBIDDEN)).unwrap(), None);
+        assert_eq!(permitted(Ok(7)).unwrap(), Some(7));
+        assert!(permitted(refused(code::UNAUTHORIZED)).is_err());
     }
 }

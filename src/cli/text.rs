@@ -25,7 +25,7 @@ pub fn ago(time: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// Formats the time until a moment in one unit; after a month, as a date.
+/// Formats the time until a moment in one unit.
 pub fn ahead(time: Timestamp, now: Timestamp) -> String {
     let seconds = time.duration_since(now).as_secs();
     match seconds {
@@ -33,8 +33,7 @@ pub fn ahead(time: Timestamp, now: Timestamp) -> String {
         1..60 => format!("in {seconds} s"),
         60..3600 => format!("in {} min", seconds / 60),
         3600..86_400 => format!("in {} h", seconds / 3600),
-        86_400..2_592_000 => format!("in {} d", seconds / 86_400),
-        _ => time.strftime("%Y-%m-%d").to_string(),
+        _ => format!("in {} d", seconds / 86_400),
     }
 }
 
@@ -99,7 +98,7 @@ mod tests {
             ("2026-01-01T12:02:59Z", "in 2 min"),
             ("2026-01-01T23:00:00Z", "in 11 h"),
             ("2026-01-30T12:00:00Z", "in 29 d"),
-            ("2026-04-01T12:00:00Z", "2026-04-01"),
+            ("2026-04-01T12:00:00Z", "in 90 d"),
         ] {
             assert_eq!(ahead(time.parse().unwrap(), now), told);
         }
@@ -111,6 +110,7 @@ mod tests {
         let since = parse_since("10m").unwrap();
         let ago = Timestamp::now().duration_since(since);
         assert!((600..602).contains(&ago.as_secs()), "{ago}");
+        assert_eq!(moment(parse_since("2026-01-31").unwrap()), "2026-01-31T00:00:00Z");
         assert!(parse_since("yesterday").is_err());
     }
 }

@@ -27,7 +27,7 @@ impl Error {
     /// Returns the next step, if there is one.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Problem(problem) => problem.hint.clone(),
+            Self::Problem(problem) => hint_of(problem),
             Self::NotReachable { .. } => Some(
                 "is the platform running? start it with `cloudfunc up` or `cloudfunc up --embedded`"
                     .to_owned(),
@@ -42,6 +42,21 @@ impl Error {
     }
 }
 
+/// Returns the hint of a problem. With one about requests that come too fast, the pause is said as a time.
+fn hint_of(problem: &Problem) -> Option<String> {
+    let hint = problem.hint.as_deref();
+    let Some(seconds) = problem.retry_after.filter(|_| problem.status == 429) else {
+        return hint.map(str::to_owned);
+    };
+    let again = format!("try again in {seconds} s");
+    let header = "wait for as long as Retry-After says, ";
+    Some(match hint.map(|hint| hint.strip_prefix(header).ok_or(hint)) {
+        None => again,
+        Some(Ok(rest)) => format!("{again}, {rest}"),
+        Some(Err(hint)) => format!("{again}; {hint}"),
+    })
+}
+
 impl From<Problem> for Error {
     fn from(problem: Problem) -> Self {
         Self::Problem(Box::new(problem))
@@ -51,4 +66,27 @@ impl From<Problem> for Error {
 /// Shows a URL without the trailing slash, which only helps to append routes.
 fn shown(url: &Url) -> &str {
     url.as_str().trim_end_matches('/')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::code;
+
+    #[test]
+    fn who_comes_too_fast_is_told_when_to_try_again() {
+        let hint = |hint: Option<&str>, seconds: Option<u64>| {
+            let mut problem = Problem::new(code::RATE_LIMITED, "too many");
+            (problem.hint, problem.retry_after) = (hint.map(str::to_owned), seconds);
+            Error::from(problem).hint()
+        };
+        let told = |text: &str| Some(text.to_owned());
+        assert_eq!(hint(None, Some(20)), told("try again in 20 s"));
+        assert_eq!(hint(Some("raise it"), Some(1)), told("try again in 1 s; raise it"));
+        let by_header = "wait for as long as Retry-After says, or raise it";
+        assert_eq!(hint(Some(by_header), Some(3)), told("try again in 3 s, or raise it"));
+        assert_eq!(hint(Some("raise it"), None), told("raise it"));
+        let away = Problem::new(code::UNAVAILABLE, "away").retry_after(1);
+        assert_eq!(Error::from(away).hint(), None);
+    }
 }

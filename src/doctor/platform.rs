@@ -52,6 +52,21 @@ pub async fn roles(place: &LocalPlatform, addresses: Addresses) -> (Vec<Role>, O
     (roles, runtimes.into_iter().flatten().next())
 }
 
+/// Returns the keys of secrets that a running platform does not have here, with the number of secrets of each. `roles` says
+/// whether the gateway is ours.
+pub async fn missing_keys(
+    place: &LocalPlatform,
+    addresses: Addresses,
+    roles: &[Role],
+) -> BTreeMap<String, usize> {
+    let is_ours = |role: &Role| role.name == "gateway" && matches!(role.answer, Answer::Ready(_));
+    if !place.running || !roles.iter().any(is_ours) {
+        return BTreeMap::new();
+    }
+    let prober = Prober::of(place.platform.clone(), addresses);
+    prober.with_tokens_of(&place.folder, true).missing_keys().await
+}
+
 /// Gathers the facts. `containers` are those that the engine has with our labels.
 pub fn gather(
     place: &LocalPlatform,

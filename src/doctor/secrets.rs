@@ -1,18 +1,26 @@
 //! Reads the file of the keys of secrets, and makes none.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use super::judge::secrets::{Facts, Keys};
 use crate::keyring::{Keyring, KeyringError};
 
-/// Gathers the facts. `given` is the file of the settings; `default` the one in the data folder, which counts without it.
+/// Gathers the facts, but for the keys that a running platform misses. `given` is the file of the settings; `default` the one in the data folder, which counts without it.
 pub fn gather(given: Option<&Path>, default: PathBuf, has_other_hosts: bool) -> Facts {
     let path = given.map_or(default, Path::to_owned);
     let read = match given {
         Some(path) => Keyring::read(path).map(Some),
         None => Keyring::look(&path),
     };
-    Facts { path: path.display().to_string(), has_other_hosts, keys: keys(read) }
+    Facts {
+        path: path.display().to_string(),
+        has_other_hosts,
+        keys: keys(read),
+        missing: BTreeMap::new(),
+    }
 }
 
 fn keys(read: Result<Option<Keyring>, KeyringError>) -> Keys {

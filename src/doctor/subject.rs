@@ -1,6 +1,9 @@
 //! The subject of the examination: the platform that the settings mean, on this machine.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddr},
+};
 
 use super::{
     backends, cgroups, clock, compose, disk, engine,
@@ -107,6 +110,7 @@ impl Subject {
         let running = services.as_deref().unwrap_or_default();
         let (store, queue) = self.backends(running);
         let ports = self.ports(&roles, running);
+        let missing_keys = platform::missing_keys(&self.place, self.addresses, &roles).await;
         let survey = engine.as_ref().ok();
         let languages = Settings { runtime: Some(used), ..self.settings.clone() }.languages();
         let (
@@ -130,7 +134,7 @@ impl Subject {
             tools::blocking(cgroups::gather),
             clock::gather(),
             packages::gather(&self.settings),
-            self.secrets(),
+            self.secrets(missing_keys),
         );
         clock.store_ahead_ms = ahead;
         sandbox.has_engine = engine.is_ok();
@@ -236,11 +240,13 @@ impl Subject {
         tools::blocking(move || disk::gather(&folder, root, has_sqlite)).await
     }
 
-    async fn secrets(&self) -> Option<judge::secrets::Facts> {
+    async fn secrets(&self, missing: BTreeMap<String, usize>) -> Option<judge::secrets::Facts> {
         let given = self.settings.secret_key_file.clone();
         let default = self.place.folder.join("secret-key");
         let has_other_hosts = !self.has_compose && self.wanted == Wanted::Up;
-        tools::blocking(move || secrets::gather(given.as_deref(), default, has_other_hosts)).await
+        let look = move || secrets::gather(given.as_deref(), default, has_other_hosts);
+        let facts = tools::blocking(look).await?;
+        Some(judge::secrets::Facts { missing, ..facts })
     }
 
     async fn platform(

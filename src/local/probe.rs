@@ -1,13 +1,13 @@
 //! Asks a role whether it is ready.
 
-use std::{fs, net::SocketAddr, path::Path, time::Duration};
+use std::{collections::BTreeMap, fs, net::SocketAddr, path::Path, time::Duration};
 
 pub use crate::place::lock::reachable;
 use crate::{
     app::Role,
     model::{
         PlatformName, Problem,
-        api::{Health, NotKept},
+        api::{Health, NotKept, Page, SecretInfo},
         code, route,
     },
     place::Addresses,
@@ -114,6 +114,25 @@ impl Prober {
             Ok(answer) => answer.json().await.unwrap_or_default(),
             Err(_) => Vec::new(),
         }
+    }
+
+    /// Returns the keys of secrets that the registry's host does not have, with the number of secrets that each encrypts.
+    /// Only after the gateway has been seen to be ours; none if it does not answer.
+    pub async fn missing_keys(&self) -> BTreeMap<String, usize> {
+        let Some(Tokens { gateway: Some(token), .. }) = &self.tokens else { return BTreeMap::new() };
+        let gateway = reachable(address(&self.addresses, Role::Gateway));
+        let url = format!("http://{gateway}{}", route::LIST_SECRETS.target().path);
+        let secrets: Vec<SecretInfo> = match self.client.get(url).bearer_auth(token).send().await {
+            Ok(answer) => {
+                answer.json().await.map(|page: Page<SecretInfo>| page.items).unwrap_or_default()
+            }
+            Err(_) => Vec::new(),
+        };
+        let mut missing = BTreeMap::new();
+        for secret in secrets.into_iter().filter(|secret| !secret.key_is_here) {
+            *missing.entry(secret.key.to_string()).or_default() += 1;
+        }
+        missing
     }
 
     /// Returns whether a program at the role's address answers at all within that time.

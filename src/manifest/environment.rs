@@ -50,7 +50,8 @@ pub fn of_start(spec: &FunctionSpec) -> BTreeMap<String, String> {
     wanted.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-fn is_read_at_start(language: Language, name: &str) -> bool {
+/// Returns whether an interpreter or its loader reads a variable only when the process starts.
+pub fn is_read_at_start(language: Language, name: &str) -> bool {
     READ_AT_START.iter().chain(language.facts().variables.read_at_start).any(|pattern| {
         match pattern.strip_suffix('*') {
             Some(prefix) => name.starts_with(prefix),

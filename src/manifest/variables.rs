@@ -93,7 +93,8 @@ fn secrets(
     for item in items {
         let secret: SecretName = item.parsed(SECRETS_EXAMPLE, str::parse)?;
         let name = secret.as_str();
-        if let Some(why) = refused(name, code, interface) {
+        let why = refused(name, code, interface);
+        if let Some(why) = why.or_else(|| comes_too_late(name, code, interface)) {
             return Err(item.error(format!("`{name}` cannot be a secret: {why}")));
         }
         if secrets.contains(&secret) {
@@ -119,6 +120,17 @@ fn refused(name: &str, code: &Code, interface: Interface) -> Option<&'static str
         // A program that the helper starts gets its variables as they are.
         _ => None,
     })
+}
+
+/// Returns the reason why a variable would have no effect as a secret: secrets are set in a process that runs already.
+fn comes_too_late(name: &str, code: &Code, interface: Interface) -> Option<&'static str> {
+    match (code, interface) {
+        (Code::Language { language, version: _, package: _ }, Interface::Protocol) => {
+            environment::is_read_at_start(*language, name)
+                .then_some("the process reads it when it starts, before it gets secrets; use `env`")
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -159,6 +171,17 @@ mod tests {
         ] {
             let spec = read(&format!("secrets = ['API_KEY']\n{beside}")).unwrap();
             assert_eq!(names(&spec), ["API_KEY"], "{beside}");
+        }
+    }
+
+    #[test]
+    fn what_is_set_in_time_can_be_a_secret() {
+        for text in [
+            "secrets = ['PATH', 'HOME', 'NODE_OPTIONS']",
+            "secrets = ['PYTHONPATH', 'LD_PRELOAD']\ninterface = 'command'\ncommand = ['x']",
+            "secrets = ['LD_PRELOAD']\nimage = 'i'",
+        ] {
+            assert!(read(text).is_ok(), "{text}: {:?}", read(text));
         }
     }
 
@@ -215,6 +238,16 @@ mod tests {
                 "secrets = ['PYTHONHOME']",
                 "1:12: `PYTHONHOME` cannot be a secret: it moves the interpreter's own library, which comes from the \
                  platform"
+                    .to_owned(),
+            ),
+            (
+                "secrets = ['PYTHONPATH']",
+                "1:12: `PYTHONPATH` cannot be a secret: the process reads it when it starts, before it gets secrets; use `env`"
+                    .to_owned(),
+            ),
+            (
+                "secrets = ['A', 'LD_PRELOAD']\nlanguage = 'node'",
+                "1:17: `LD_PRELOAD` cannot be a secret: the process reads it when it starts, before it gets secrets; use `env`"
                     .to_owned(),
             ),
             (

@@ -60,6 +60,18 @@ pub enum SettingsError {
     MoreThanUrl { more: &'static str, origin: &'static str },
     #[error(transparent)]
     BadToken(#[from] BadToken),
+    #[error("the token file {path} is empty")]
+    EmptyTokenFile { path: PathBuf },
+    #[error(
+        "the token file {path} has more or else than a token, which is one line of visible ASCII characters"
+    )]
+    BadTokenFile { path: PathBuf },
+    /// The text is a token itself, and is not repeated.
+    #[error("{origin} names a file, but a token was given; give a token itself by CLOUDFUNC_TOKEN")]
+    TokenForFile { origin: &'static str },
+    /// Without this error, another token would be sent than the one that was meant.
+    #[error("{variable} is set and empty; unset it, or give it a {what}")]
+    EmptyVariable { variable: &'static str, what: &'static str },
     #[error("cannot read {path}")]
     Read { path: PathBuf, source: io::Error },
     #[error(transparent)]
@@ -80,7 +92,7 @@ pub struct Given<'g> {
     pub token_file: Option<&'g Path>,
     /// The value of `--platform` or its variable.
     pub platform: Option<&'g PlatformName>,
-    /// Returns the value of a variable; an empty one counts as not set.
+    /// Returns the value of a variable; an empty one counts as not set, but for those of a token.
     pub env: &'g dyn Fn(&str) -> Option<String>,
 }
 
@@ -113,6 +125,12 @@ impl Given<'_> {
             is_url_given,
         };
 
+        if self.token_file.is_none() {
+            self.check_filled("CLOUDFUNC_TOKEN", "token")?;
+            if self.env("CLOUDFUNC_TOKEN").is_none() {
+                self.check_filled("CLOUDFUNC_TOKEN_FILE", "file with a token")?;
+            }
+        }
         let given = || self.env("CLOUDFUNC_TOKEN_FILE").map(PathBuf::from);
         let text = self.env("CLOUDFUNC_TOKEN").filter(|_| self.token_file.is_none());
         if let Some(text) = text {
@@ -128,6 +146,11 @@ impl Given<'_> {
                 (settings.usual_token_file(dirs.ok()), false)
             }
         };
+        if must_exist && path.as_ref().is_some_and(|path| is_token(path)) {
+            let is_flag = self.token_file.is_some();
+            let origin = if is_flag { "--token-file" } else { "CLOUDFUNC_TOKEN_FILE" };
+            return Err(SettingsError::TokenForFile { origin });
+        }
         if let Some(path) = path {
             settings.token = read_token(&path, is_given)?;
             settings.data_dir = path.parent().map(Path::to_owned);
@@ -191,6 +214,14 @@ impl Given<'_> {
         })
     }
 
+    /// Refuses a variable that has no value: a script that found no token must not go on with another one.
+    fn check_filled(&self, variable: &'static str, what: &'static str) -> Result<(), SettingsError> {
+        match (self.env)(variable) {
+            Some(value) if value.is_empty() => Err(SettingsError::EmptyVariable { variable, what }),
+            _ => Ok(()),
+        }
+    }
+
     fn env(&self, name: &str) -> Option<String> {
         (self.env)(name).filter(|value| !value.is_empty())
     }
@@ -242,10 +273,23 @@ const MAX_CONFIG: usize = 1024 * 1024;
 fn read_token(path: &Path, is_given: bool) -> Result<Option<Token>, SettingsError> {
     let rule = if is_given { Rule::GivenOrPipe } else { Rule::Given };
     match (Kind { what: "the token file", rule, limit: MAX_TOKEN_FILE }).read_text(path) {
-        Ok(text) => Ok(Some(Token::new(&text)?)),
+        Ok(text) if text.trim().is_empty() => {
+            Err(SettingsError::EmptyTokenFile { path: path.to_owned() })
+        }
+        Ok(text) => match Token::new(&text) {
+            Ok(token) => Ok(Some(token)),
+            Err(BadToken) => Err(SettingsError::BadTokenFile { path: path.to_owned() }),
+        },
         Err(error) if error.is_missing() && !is_given => Ok(None),
         Err(error) => Err(unread(error)),
     }
+}
+
+/// Returns whether a path that leads to no file is a token, or a signed one of a provider (a JWT).
+fn is_token(path: &Path) -> bool {
+    let text = path.to_str().unwrap_or_default();
+    let is_long = text.len() >= 40 && (text.starts_with("cf_") || text.starts_with("eyJ"));
+    is_long && !path.exists()
 }
 
 /// Reads a `config.toml`, which says what commands do, and to whom they send a token.
@@ -475,8 +519,41 @@ mod tests {
 
     #[test]
     fn a_platform_that_was_never_started_has_no_token() {
-        let world = World::new(&[]).env("CLOUDFUNC_TOKEN", "");
+        let world = World::new(&[]);
         assert_eq!(world.found(None, None), pair("http://127.0.0.1:8000/", "none"));
+    }
+
+    #[test]
+    fn an_empty_variable_of_a_token_is_not_replaced_by_another_token() {
+        let world = World::new(FILES).env("CLOUDFUNC_TOKEN", "");
+        assert_eq!(
+            world.resolve(None, None).unwrap_err(),
+            "CLOUDFUNC_TOKEN is set and empty; unset it, or give it a token"
+        );
+        assert_eq!(world.found(None, Some("mine")).1, "of-flag");
+        let world = World::new(FILES).env("CLOUDFUNC_TOKEN_FILE", "");
+        assert_eq!(
+            world.resolve(None, None).unwrap_err(),
+            "CLOUDFUNC_TOKEN_FILE is set and empty; unset it, or give it a file with a token"
+        );
+        assert_eq!(world.env("CLOUDFUNC_TOKEN", "of-env").found(None, None).1, "of-env");
+    }
+
+    #[test]
+    fn a_token_in_place_of_its_file_is_not_repeated() {
+        let token = format!("cf_{}", "x".repeat(43));
+        let env = |_: &str| None;
+        let given = Given {
+            url: Some(DEFAULT_URL),
+            token_file: Some(Path::new(&token)),
+            platform: None,
+            env: &env,
+        };
+        let error = given.resolve().map_err(|error| error.to_string()).unwrap_err();
+        assert_eq!(
+            error,
+            "--token-file names a file, but a token was given; give a token itself by CLOUDFUNC_TOKEN"
+        );
     }
 
     #[test]
@@ -512,7 +589,10 @@ mod tests {
         let error = world.resolve(None, Some("nowhere")).unwrap_err();
         assert_eq!(error, format!("cannot read {}", world.home.path().join("nowhere").display()));
         let error = world.resolve(None, Some("empty")).unwrap_err();
-        assert_eq!(error, "a token is one line of visible ASCII characters");
+        assert_eq!(
+            error,
+            format!("the token file {} is empty", world.home.path().join("empty").display())
+        );
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod deploy;
 mod functions;
 mod kept_memory;
 mod list;
+mod missing_keys;
 mod prune;
 mod routes;
 mod secret_checks;
@@ -117,11 +118,16 @@ pub async fn run(
     });
     tracing::info!("registry ready");
     let serving = server.serve(routes::routes(registry.clone()), shutdown.soft.clone());
+    let warn_of_missing_keys = async {
+        registry.warn_of_missing_keys().await;
+        std::future::pending::<()>().await;
+    };
     tokio::select! {
         () = serving => {}
         () = registry.remove_queues_of_the_deleted() => {}
         () = registry.follow_token_changes() => {}
         () = registry.write_uses() => {}
+        () = warn_of_missing_keys => {}
         () = shutdown.hard.cancelled() => {}
         // It ends only by a panic. The supervisor starts us again.
         ended = &mut auditing => anyhow::bail!("the writer of the audit log ended: {ended:?}"),

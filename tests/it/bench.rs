@@ -23,6 +23,7 @@ on_stack! {
     a_benchmark_is_one_json_document
     a_benchmark_of_a_function_that_fails_ends_with_its_fault
     throttled_answers_are_counted_apart
+    a_rate_limit_is_named_as_the_reason_of_what_failed
     a_function_that_is_not_there_is_not_measured
     ctrl_c_ends_a_benchmark_and_prints_what_there_is
 }
@@ -105,6 +106,18 @@ async fn throttled_answers_are_counted_apart(platform: &TestPlatform) {
     let error: Value = serde_json::from_str(&stderr).unwrap();
     let hint = "fewer clients, or a larger `max_instances` in the manifest, are throttled less";
     assert_eq!((&error["code"], &error["hint"]), (&json!("throttled"), &json!(hint)), "{stderr}");
+}
+
+async fn a_rate_limit_is_named_as_the_reason_of_what_failed(platform: &TestPlatform) {
+    let manifest = "rate_limit = \"1/h\"\n";
+    platform.deploy("slow", &[("function.py", HELLO), ("cloudfunc.toml", manifest)]).await;
+    let hint = "\nhint: most of them: rate_limited: the function 'slow' has had more than its 1 call an hour; try again in ";
+    for warm_up in ["warm-up: 1 invocation, 1 cold\n", "warm-up: 0 invocations, 0 cold, 1 refused\n"] {
+        let (code, stdout, stderr) = platform.cli(&["bench", "slow", "-n", "2"]).await;
+        assert_eq!(code, 5, "{stderr}");
+        assert!(stdout.contains(warm_up), "{stdout}");
+        assert!(stderr.contains(hint), "{stderr}");
+    }
 }
 
 async fn a_function_that_is_not_there_is_not_measured(platform: &TestPlatform) {

@@ -159,7 +159,7 @@ fn usage_errors_exit_2() {
         (vec!["token", "create", "My Token", "--role", "invoke"], "invalid token name 'My Token'"),
         (
             vec!["token", "create", "ci", "--role", "invoke", "--function", "Team"],
-            "'Team' is not a pattern for functions; write a function's name",
+            "'Team' has an upper-case letter, which no function's name has; write team",
         ),
         (
             vec!["token", "create", "ci", "--role", "invoke", "--expires", "90"],
@@ -173,7 +173,10 @@ fn usage_errors_exit_2() {
             vec!["token", "create", "ci", "--role", "admin", "--function", "shop"],
             "error: a token with the role admin is for all functions\nhint: leave out --function, or choose",
         ),
-        (vec!["token", "rotate", "ci", "--keep-old", "8d"], "an old text is accepted for at most 7d"),
+        (
+            vec!["token", "rotate", "ci", "--keep-old", "8d"],
+            "the previous value is accepted for at most 7d",
+        ),
         (vec!["token", "revoke", "ci"], "revoking ci needs --yes without a terminal to ask on"),
         (
             vec!["secret", "set", "api-key"],
@@ -181,12 +184,12 @@ fn usage_errors_exit_2() {
         ),
         (vec!["secret", "set", "CLOUDFUNC_X"], "names that start with CLOUDFUNC_ are reserved"),
         (vec!["secret", "set", "KEY"], "error: the value is empty\nhint: `cloudfunc secret delete KEY`"),
-        (vec!["secret", "rotate"], "<NAME>"),
+        (vec!["secret", "rotate"], "name the secret that gets a new value, or give --key"),
         (vec!["secret", "rotate", "KEY", "--key"], "cannot be used with"),
         (vec!["secret", "delete", "KEY"], "deleting KEY needs --yes without a terminal to ask on"),
         (vec!["audit-log", "--action", "delpoy"], "tip: a similar value exists: 'deploy'"),
         (vec!["audit-log", "--refused", "--done"], "cannot be used with"),
-        (vec!["audit-log", "--tail", "0"], "0 is not in 1..=1000000"),
+        (vec!["audit-log", "--tail", "0"], "write a number of entries from 1 to 1000000"),
         (vec!["list", "--quiet", "--verbose"], "cannot be used with"),
         (vec!["list", "--color", "blue"], "possible values: auto, always, never"),
     ] {
@@ -211,6 +214,12 @@ fn secrets_among_the_arguments_are_refused_and_not_repeated() {
         (
             vec!["secret", "rotate", "KEY", "hunter2"],
             "the value of a secret does not belong on the command line",
+        ),
+        (vec!["secret", "set", "KEY", "--value", "hunter2"], "does not belong on the command line"),
+        (
+            vec!["run", ".", "--secret", "KEY=hunter2"],
+            "--secret takes a name only: other users of the machine can see arguments\n\
+             hint: the value is that of the environment variable of the same name",
         ),
         (
             vec!["list", "--url", "http://127.0.0.1:9/?token=hunter2"],

@@ -3,6 +3,7 @@
 //! It is a closed loop: each client sends its next invocation when its previous one was answered. All clients
 //! share this one thread, which does little else: [`tally`] keeps the times, [`report`] presents them.
 
+mod failure;
 mod report;
 mod tally;
 

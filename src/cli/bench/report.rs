@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use super::tally::Tally;
+use super::{
+    failure::{self, Failure},
+    tally::Tally,
+};
 use crate::{
     cli::{Error, Exit, Output, text::count},
     model::{FunctionName, rounded},
@@ -63,6 +66,8 @@ struct HttpError {
 struct WarmUp {
     invocations: usize,
     cold: usize,
+    /// Requests that were refused, which are no invocations.
+    refused: usize,
 }
 
 #[derive(Serialize)]
@@ -98,14 +103,6 @@ struct Bucket {
     count: usize,
 }
 
-#[derive(Serialize)]
-struct Failure {
-    code: String,
-    count: usize,
-    /// The message of the first one.
-    example: String,
-}
-
 impl Report {
     pub fn new(function: FunctionName, clients: usize, mut tally: Tally, interrupted: bool) -> Self {
         let duration_s = tally.length.as_secs_f64();
@@ -124,11 +121,7 @@ impl Report {
         });
         let http_errors = tally.http_errors.into_iter();
         let http_errors = http_errors.map(|(status, count)| HttpError { status, count }).collect();
-        let mut failures: Vec<_> = tally
-            .failures
-            .into_iter()
-            .map(|(code, failures)| Failure { code, count: failures.count, example: failures.example })
-            .collect();
+        let mut failures: Vec<_> = tally.failures.into_iter().map(Failure::new).collect();
         failures.sort_by_key(|failure| std::cmp::Reverse(failure.count));
         Self {
             function,
@@ -140,7 +133,11 @@ impl Report {
             http_errors,
             throttled,
             failed,
-            warm_up: WarmUp { invocations: tally.warm_ups, cold: tally.cold_warm_ups },
+            warm_up: WarmUp {
+                invocations: tally.warm_ups,
+                cold: tally.cold_warm_ups,
+                refused: tally.refused_warm_ups,
+            },
             warm: Quantiles::of(&tally.warm),
             cold: Quantiles::of(&tally.cold),
             phases: phases.collect(),
@@ -166,20 +163,10 @@ impl Report {
             Exit::Interrupted => Err(Error::silent(Exit::Interrupted)),
             exit => {
                 let without = self.throttled + self.failed;
+                let hint = failure::advice(&self.failures, self.throttled, &self.function);
                 let message = format!("{without} of {} returned no value", count(answers, "invocation"));
-                Err(Error::new(exit, anyhow::Error::msg(message)).hint(self.hint()))
+                Err(Error::new(exit, anyhow::Error::msg(message)).hint(hint))
             }
-        }
-    }
-
-    fn hint(&self) -> String {
-        if self.failed == 0 {
-            return "fewer clients, or a larger `max_instances` in the manifest, are throttled less"
-                .to_owned();
-        }
-        match self.exit {
-            Exit::Function => format!("`cloudfunc invoke {}` shows the whole error", self.function),
-            _ => "`cloudfunc status` shows which roles are running".to_owned(),
         }
     }
 
@@ -192,8 +179,9 @@ impl Report {
         for HttpError { status, count } in &self.http_errors {
             out.line(&format!("of which {count} had HTTP {status}"))?;
         }
-        let WarmUp { invocations, cold } = self.warm_up;
-        out.line(&format!("warm-up: {}, {cold} cold", count(invocations, "invocation")))?;
+        let WarmUp { invocations, cold, refused } = self.warm_up;
+        let refused = if refused > 0 { format!(", {refused} refused") } else { String::new() };
+        out.line(&format!("warm-up: {}, {cold} cold{refused}", count(invocations, "invocation")))?;
         let rows: Vec<_> = [("warm", &self.warm), ("cold", &self.cold)]
             .into_iter()
             .filter_map(|(name, times)| Some(times.as_ref()?.row(name)))
@@ -244,14 +232,6 @@ impl Quantiles {
         let Self { count, p50_ms, p90_ms, p99_ms, p99_9_ms, max_ms } = *self;
         let [p50, p90, p99, p99_9, max] = [p50_ms, p90_ms, p99_ms, p99_9_ms, max_ms].map(time);
         [name.to_owned(), count.to_string(), p50, p90, p99, p99_9, max]
-    }
-}
-
-impl Failure {
-    fn row(&self) -> [String; 3] {
-        // Only the first line is shown; the document has the whole text.
-        let first = self.example.lines().next().unwrap_or_default();
-        [self.code.clone(), self.count.to_string(), first.to_owned()]
     }
 }
 

@@ -26,6 +26,8 @@ pub struct Failures {
     /// The message of the first one.
     pub example: String,
     pub exit: Exit,
+    /// The advice that came with the first one.
+    pub hint: Option<String>,
 }
 
 #[derive(Debug, Default)]
@@ -34,7 +36,9 @@ pub struct Tally {
     pub length: Duration,
     /// Invocations that clients have begun since the warm-up.
     started: usize,
+    /// Invocations of the warm-up, without those that were refused.
     pub warm_ups: usize,
+    pub refused_warm_ups: usize,
     /// Times of warm invocations that returned a value.
     pub warm: Times,
     /// Times of cold starts that returned a value, including those of the warm-up.
@@ -69,7 +73,10 @@ impl Tally {
     }
 
     pub fn warm_up(&mut self, time: Duration, answer: &Result<InvokeAnswer, client::Error>) {
-        self.warm_ups += 1;
+        match answer {
+            Ok(_) => self.warm_ups += 1,
+            Err(_) => self.refused_warm_ups += 1,
+        }
         // An invocation that fails here fails again later, and is counted then.
         if let Ok(InvokeAnswer { start: Some(Start::Cold), outcome: Outcome::Value(_), .. }) = answer {
             self.cold.push(milliseconds(time));
@@ -114,22 +121,30 @@ impl Tally {
             client::Error::Lost { .. } => "connection_lost",
             client::Error::Protocol(_) | client::Error::Client(_) => "unexpected_answer",
         };
-        self.count_failure(kind, error.to_string(), Exit::Platform);
+        self.count_failure(kind, error.to_string(), Exit::Platform, || error.hint());
     }
 
     fn fail_problem(&mut self, problem: &Problem) {
         if client::is(problem, code::THROTTLED) {
             self.throttled += 1;
         } else {
-            self.count_failure(&problem.code, problem.detail.clone(), exit_of(problem));
+            let hint = || client::Error::from(problem.clone()).hint();
+            self.count_failure(&problem.code, problem.detail.clone(), exit_of(problem), hint);
         }
     }
 
-    fn count_failure(&mut self, kind: &str, example: String, exit: Exit) {
+    fn count_failure(
+        &mut self,
+        kind: &str,
+        example: String,
+        exit: Exit,
+        hint: impl FnOnce() -> Option<String>,
+    ) {
         match self.failures.get_mut(kind) {
             Some(failures) => failures.count += 1,
             None => {
-                self.failures.insert(kind.to_owned(), Failures { count: 1, example, exit });
+                let failures = Failures { count: 1, example, exit, hint: hint() };
+                self.failures.insert(kind.to_owned(), failures);
             }
         }
     }
@@ -194,6 +209,14 @@ mod tests {
     }
 
     #[test]
+    fn what_was_refused_in_the_warm_up_is_no_invocation() {
+        let mut tally = Tally::default();
+        tally.warm_up(Duration::ZERO, &Err(Problem::new(code::RATE_LIMITED, "too many").into()));
+        tally.warm_up(Duration::ZERO, &value(Start::Warm));
+        assert_eq!((tally.warm_ups, tally.refused_warm_ups), (1, 1));
+    }
+
+    #[test]
     fn values_that_came_with_a_status_of_400_and_above_are_counted_by_status() {
         let mut tally = Tally::default();
         for status in [200, 404, 304, 404, 409] {
@@ -215,7 +238,8 @@ mod tests {
         tally.add(Duration::ZERO, &refused(code::INTERRUPTED, "two"));
         assert_eq!(tally.exit(), Exit::Platform);
         tally.add(Duration::ZERO, &refused(code::THROTTLED, "three"));
-        let failures = Failures { count: 2, example: "one".to_owned(), exit: Exit::Platform };
+        let failures =
+            Failures { count: 2, example: "one".to_owned(), exit: Exit::Platform, hint: None };
         assert_eq!(tally.failures, BTreeMap::from([("interrupted".to_owned(), failures)]));
         assert_eq!((tally.throttled, tally.failed(), tally.count()), (1, 2, 3));
         assert_eq!(tally.exit(), Exit::Throttled);

@@ -21,6 +21,7 @@ use super::{
     deploy::report::{Item, tell_why},
     pack::{Function, pack},
     request::{RequestArgs, with_flags},
+    secret::NameArg,
     settings::{RuntimeArgs, SettingsArgs},
     signals::Signals,
     up::prepare::check_sources,
@@ -61,7 +62,7 @@ pub struct Args {
     /// Give the function the secret of this name, with the value of the environment variable of the same name; may be
     /// repeated
     #[arg(long = "secret", value_name = "NAME")]
-    secrets: Vec<SecretName>,
+    secrets: Vec<NameArg>,
     /// Install the packages anew, also if an earlier run has kept them
     #[arg(long)]
     refresh: bool,
@@ -110,13 +111,26 @@ impl Args {
         let settings = flags.load_anywhere()?;
         check_sources(&settings)?;
         let options = self.request.options()?;
-        let secrets = GivenSecrets::read(&self.secrets, |name| std::env::var_os(name.as_str()))?;
+        let secrets: Vec<SecretName> =
+            self.secrets.into_iter().map(secret_name).collect::<Result<_, _>>()?;
+        let secrets = GivenSecrets::read(&secrets, |name| std::env::var_os(name.as_str()))?;
         let payload = self.data.read(options.http.as_ref(), out).await?;
         let function = pack(&self.path, out).await?;
         let (secrets, warnings) = secrets.for_manifest(&function.secrets)?;
         warnings.iter().for_each(|warning| out.warn(warning));
         let (path, repeat) = (self.path, self.repeat);
         Ok(Order { path, function, payload, options, secrets, settings, repeat })
+    }
+}
+
+/// Returns the name of a secret; one with a value is refused, and the value is not repeated.
+fn secret_name(argument: NameArg) -> Result<SecretName, Error> {
+    match argument {
+        NameArg::Name(name) => Ok(name),
+        NameArg::WithValue => {
+            Err(Error::usage("--secret takes a name only: other users of the machine can see arguments")
+                .hint("the value is that of the environment variable of the same name"))
+        }
     }
 }
 

@@ -5,7 +5,8 @@ use serde_json::json;
 use super::{NameArg, names, shown};
 use crate::{
     cli::{Error, Output, ask, target::Target},
-    model::{FunctionName, SecretPlace},
+    client::Client,
+    model::{FunctionName, SecretPlace, code},
 };
 
 /// Delete a secret
@@ -41,6 +42,9 @@ impl Delete {
         let known = listed.into_iter().find(|info| info.place == place);
         let exists = known.is_some();
         let used_by = known.map(|info| info.used_by).unwrap_or_default();
+        if !self.yes && !self.force && !used_by.is_empty() && !stands_in(&client, &place).await {
+            return Err(in_use(&secret, &used_by));
+        }
         // The platform says that one does not exist.
         if !self.yes && exists {
             let users = match used_by.as_slice() {
@@ -67,4 +71,25 @@ impl Delete {
         out.next("cloudfunc secret list");
         Ok(())
     }
+}
+
+/// Returns whether functions get another secret in place of this one, or may get one that the token cannot see: then it is the
+/// platform that refuses.
+async fn stands_in(client: &Client, place: &SecretPlace) -> bool {
+    if place.function.is_none() {
+        return false;
+    }
+    let of_all = SecretPlace { function: None, name: place.name.clone() };
+    let listed = client.secrets(None).await;
+    listed.map_or(true, |page| page.items.iter().any(|info| info.place == of_all))
+}
+
+/// The platform refuses this, too; said here, it is said before the question.
+fn in_use(secret: &str, used_by: &[FunctionName]) -> Error {
+    let them = if used_by.len() == 1 { "it" } else { "them" };
+    Error::usage(format!("{secret} is used by {}", names(used_by)))
+        .hint(format!(
+            "deploy {them} without the secret first, or delete the secret all the same with --force"
+        ))
+        .code(code::SECRET_IN_USE.code)
 }

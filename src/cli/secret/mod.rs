@@ -73,11 +73,12 @@ impl List {
         let away: Vec<String> = page.items.iter().filter(|one| !one.key_is_here).map(shown_of).collect();
         if !away.is_empty() {
             out.warn(&format!(
-                "the host that answered does not have the key of {}: functions that get it are not started there",
-                away.join(", ")
+                "the host that answered does not have the key of {}: functions that get {} are not started there",
+                away.join(", "),
+                if away.len() == 1 { "it" } else { "them" }
             ));
             out.hint(
-                "add the line of that key to the host's file `secret-key`, and restart its platform",
+                "add the line of each key that is missing to the host's file `secret-key`, and restart its platform",
             );
         }
         out.next("cloudfunc secret rotate NAME");
@@ -115,7 +116,7 @@ fn names(functions: &[FunctionName]) -> String {
 
 /// The name of a secret as an argument.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum NameArg {
+pub enum NameArg {
     Name(SecretName),
     /// `NAME=VALUE`, which is refused without being shown.
     WithValue,

@@ -14,13 +14,15 @@ use crate::{
     units::parse_duration,
 };
 
-/// The longest time for which the old text of a token may be accepted after a rotation.
+/// The longest time for which the previous value of a token may be accepted after a rotation.
 const LONGEST_KEEP: Duration = Duration::from_secs(7 * 24 * 3600);
+/// The longest life of a token that ends by itself, in seconds: ten years, as the platform has it.
+const LONGEST_LIFE: u64 = 10 * 365 * 24 * 3600;
 
 /// Make a token and print it
 ///
-/// The token is the one line on stdout, and this is the only time that it is shown: TOKEN=$(cloudfunc token create ci
-/// --role deploy) keeps it. Everything else is said on stderr.
+/// The token is the one line on stdout, and is not shown again: TOKEN=$(cloudfunc token create ci --role deploy) keeps it.
+/// Everything else is said on stderr.
 #[derive(Debug, clap::Args)]
 pub struct Create {
     /// Name of the token, by which it is listed and revoked, and under which the audit log has what it did
@@ -31,7 +33,7 @@ pub struct Create {
     role: TokenRole,
     /// Only for functions whose names match: a name, in which each * stands for any characters; may be repeated [default:
     /// all functions]
-    #[arg(long = "function", value_name = "PATTERN")]
+    #[arg(long = "function", value_name = "PATTERN", value_parser = parse_pattern)]
     functions: Vec<FunctionPattern>,
     /// Time after which it is refused, for example 90d or 12h, or never [default: never]
     #[arg(long, value_name = "DURATION|never", value_parser = parse_expiry)]
@@ -41,15 +43,16 @@ pub struct Create {
     rate_limit: Option<RateLimit>,
 }
 
-/// Give a token another text and print it
+/// Give a token a new value and print it
 ///
-/// Everything else of it stays: name, role, functions and expiry. The new text is the one line on stdout, and this is the
-/// only time that it is shown.
+/// Everything else of it stays: name, role, functions and expiry. The new value is the one line on stdout, and is not shown
+/// again.
 #[derive(Debug, clap::Args)]
 pub struct Rotate {
     /// The token
     name: TokenName,
-    /// Accept the old text for this long, too, for example 1h; at most 7d [default: refuse it from now on]
+    /// Accept the previous value for this long, too, for example 1h; at most 7d. Values before that one are refused from now
+    /// on, also if an earlier rotation kept them [default: refuse it from now on]
     #[arg(long, value_name = "DURATION", value_parser = parse_keep)]
     keep_old: Option<Duration>,
 }
@@ -73,6 +76,9 @@ fn parse_expiry(text: &str) -> Result<Expiry, String> {
     }
     match parse_duration(text).map(whole_seconds) {
         Ok(0) => Err("a token lasts for at least a second".to_owned()),
+        Ok(seconds) if seconds > LONGEST_LIFE => {
+            Err("a token lasts for at most 3650d, or with never for all time".to_owned())
+        }
         Ok(seconds) => Ok(Expiry::After(seconds)),
         Err(_) => Err(format!("'{text}' is neither a duration, for example 90d or 12h, nor never")),
     }
@@ -80,7 +86,22 @@ fn parse_expiry(text: &str) -> Result<Expiry, String> {
 
 fn parse_keep(text: &str) -> Result<Duration, String> {
     let keep = parse_duration(text)?;
-    if keep > LONGEST_KEEP { Err("an old text is accepted for at most 7d".to_owned()) } else { Ok(keep) }
+    if keep > LONGEST_KEEP {
+        Err("the previous value is accepted for at most 7d".to_owned())
+    } else {
+        Ok(keep)
+    }
+}
+
+/// Parses a pattern, and says so where only the case of its letters is wrong.
+fn parse_pattern(text: &str) -> Result<FunctionPattern, String> {
+    let parsed = text.parse::<FunctionPattern>();
+    parsed.map_err(|error| match text.to_ascii_lowercase().parse::<FunctionPattern>() {
+        Ok(lower) => {
+            format!("'{text}' has an upper-case letter, which no function's name has; write {lower}")
+        }
+        Err(_) => error.to_string(),
+    })
 }
 
 /// Returns the seconds of a duration; a part of one counts as a whole one.
@@ -122,21 +143,12 @@ impl Rotate {
     pub async fn run(self, target: &Target, out: &Output) -> Result<(), Error> {
         let client = target.client(out)?;
         let kept = self.keep_old.unwrap_or_default();
-        say_on_interrupt(&self.name, "may have another text now", out);
+        say_on_interrupt(&self.name, "may have a new value now", out);
         let rotation = RotateToken { keep_old_s: whole_seconds(kept) };
         let made = client.rotate_token(&self.name, &rotation).await?;
         out.on_interrupt().clear();
         hand_out(&made, out)?;
-        out.note(&match kept.is_zero() {
-            true => {
-                format!("token '{}' has another text; the old one is refused from now on", self.name)
-            }
-            false => format!(
-                "token '{}' has another text; the old one is accepted for {} more",
-                self.name,
-                text::setting(kept)
-            ),
-        });
+        out.note(&rotated(&self.name, kept));
         if made.info.expired {
             out.warn(&format!(
                 "token '{}' has expired, and a rotation does not change that: revoke it and make another one",
@@ -148,28 +160,40 @@ impl Rotate {
     }
 }
 
-/// What Ctrl-C says while the platform is asked: the text of the token would be lost.
+/// What Ctrl-C says while the platform is asked: the value of the token would be lost.
 fn say_on_interrupt(name: &TokenName, what: &str, out: &Output) {
     let farewell = Farewell {
-        what: format!("token '{name}' {what}, with a text that was not shown"),
+        what: format!("token '{name}' {what}, with a value that was not shown"),
         hint: Some(format!(
-            "`cloudfunc token list` shows whether it exists; `cloudfunc token rotate {name}` gives it another text"
+            "`cloudfunc token list` shows whether it exists; `cloudfunc token rotate {name}` gives it a new value"
         )),
         invocation: None,
     };
     out.on_interrupt().set(std::future::ready(Some(farewell)));
 }
 
-/// Prints the text of a token. A text that nobody got is an error, also where the reader of a pipe has gone.
+/// Prints the value of a token. A value that nobody got is an error, also where the reader of a pipe has gone.
 fn hand_out(made: &MadeToken, out: &Output) -> Result<(), Error> {
     let printed = if out.json() { out.document(made) } else { out.line(&made.token) };
     printed.map_err(|error| {
         let name = &made.info.name;
-        let what = format!("the text of token '{name}' could not be written, and it is not kept");
+        let what = format!("the value of token '{name}' could not be written, and it is not kept");
         let is_said = error.reason.is_some();
         let error = if is_said { error.context(what) } else { Error::platform(what) };
-        error.hint(format!("`cloudfunc token rotate {name}` gives it another text"))
+        error.hint(format!("`cloudfunc token rotate {name}` gives it a new value"))
     })
+}
+
+/// Says which values of a token are accepted after a rotation.
+fn rotated(name: &TokenName, kept: Duration) -> String {
+    match kept.is_zero() {
+        true => format!("token '{name}' has a new value; earlier ones are refused from now on"),
+        false => format!(
+            "token '{name}' has a new value; the previous one is accepted for {} more, and values before that one are refused \
+             from now on",
+            text::setting(kept)
+        ),
+    }
 }
 
 /// Says what a token is good for.
@@ -193,7 +217,7 @@ fn described(token: &TokenInfo) -> String {
 }
 
 fn finish(out: &Output) {
-    out.note("this is the only time that it is shown");
+    out.note("the token is not shown again");
     out.next("CLOUDFUNC_TOKEN=… cloudfunc list");
 }
 
@@ -241,7 +265,37 @@ mod tests {
             parse_expiry("90").unwrap_err(),
             "'90' is neither a duration, for example 90d or 12h, nor never"
         );
+        assert_eq!(parse_expiry("3650d"), Ok(Expiry::After(LONGEST_LIFE)));
+        assert_eq!(
+            parse_expiry("3651d").unwrap_err(),
+            "a token lasts for at most 3650d, or with never for all time"
+        );
         assert_eq!(parse_keep("7d"), Ok(LONGEST_KEEP));
-        assert_eq!(parse_keep("8d").unwrap_err(), "an old text is accepted for at most 7d");
+        assert_eq!(parse_keep("8d").unwrap_err(), "the previous value is accepted for at most 7d");
+    }
+    #[test]
+    fn a_rotation_says_which_values_are_refused() {
+        let name = "ci".parse().unwrap();
+        assert_eq!(
+            rotated(&name, Duration::ZERO),
+            "token 'ci' has a new value; earlier ones are refused from now on"
+        );
+        assert_eq!(
+            rotated(&name, Duration::from_secs(3600)),
+            "token 'ci' has a new value; the previous one is accepted for 1h more, and values before that one are refused \
+             from now on"
+        );
+    }
+
+    #[test]
+    fn a_pattern_with_capitals_is_told_so() {
+        assert_eq!(parse_pattern("team_*").unwrap().as_str(), "team_*");
+        assert_eq!(
+            parse_pattern("Team_*").unwrap_err(),
+            "'Team_*' has an upper-case letter, which no function's name has; write team_*"
+        );
+        assert!(
+            parse_pattern("Team!").unwrap_err().starts_with("'Team!' is not a pattern for functions; ")
+        );
     }
 }

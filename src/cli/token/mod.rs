@@ -30,6 +30,7 @@ enum Command {
     /// List the tokens with their roles, the functions that they are for, and their last use
     #[command(visible_alias = "ls")]
     List,
+    #[command(visible_aliases = ["delete", "rm"])]
     Revoke(revoke::Revoke),
     Rotate(create::Rotate),
 }
@@ -56,8 +57,14 @@ async fn list(target: &Target, out: &Output) -> Result<(), Error> {
         out.next("cloudfunc token create ci --role deploy --expires 90d");
         return Ok(());
     }
-    let rows: Vec<_> = items.iter().map(|token| row(token, out)).collect();
-    out.table(["NAME", "ROLE", "FUNCTIONS", "EXPIRES", "LAST USED"], &rows)?;
+    // A column for the few that have a limit would make all lines longer.
+    if items.iter().any(|token| token.rate_limit.is_some()) {
+        let rows: Vec<_> = items.iter().map(|token| row_with_limit(token, out)).collect();
+        out.table(["NAME", "ROLE", "FUNCTIONS", "EXPIRES", "LAST USED", "RATE LIMIT"], &rows)?;
+    } else {
+        let rows: Vec<_> = items.iter().map(|token| row(token, out)).collect();
+        out.table(["NAME", "ROLE", "FUNCTIONS", "EXPIRES", "LAST USED"], &rows)?;
+    }
     match items.iter().find(|token| token.expired) {
         Some(token) => out.next(&format!("cloudfunc token revoke {}", token.name)),
         None => out.next("cloudfunc token rotate NAME"),
@@ -72,11 +79,17 @@ fn row(token: &TokenInfo, out: &Output) -> [String; 5] {
         listed(&token.functions),
         match token.expires_at {
             None => "never".to_owned(),
-            Some(at) if token.expired => format!("expired {}", out.moment(at)),
+            Some(_) if token.expired => "expired".to_owned(),
             Some(at) => out.coming(at),
         },
         token.last_used_at.map_or_else(|| "never".to_owned(), |at| out.moment(at)),
     ]
+}
+
+fn row_with_limit(token: &TokenInfo, out: &Output) -> [String; 6] {
+    let [name, role, functions, expires, last_used] = row(token, out);
+    let limit = token.rate_limit.map_or_else(|| "none".to_owned(), |limit| limit.to_string());
+    [name, role, functions, expires, last_used, limit]
 }
 
 /// Formats the functions of a token; `all` stands for all of them.

@@ -27,8 +27,9 @@ use super::{
     prepare::{no_stack, unusable},
 };
 use crate::{
-    cli::{Error, Exit, Output, signals::Signals},
-    place::{Dirs, State, state::make_folder},
+    cli::{Error, Exit, Output, signals::Signals, text},
+    local::{LocalPlatform, probe::Prober},
+    place::{Dirs, State, platforms::Known, state::make_folder},
     settings::Settings,
     units::show_duration,
 };
@@ -85,10 +86,27 @@ pub async fn start(
         let ended = child.wait().await.map_err(|error| Error::new(Exit::Platform, error))?;
         return Err(failed(ended, &path, before, out));
     }
+    warn_of_missing_keys(&folder, out).await;
     if out.is_quiet() && !out.json() {
         return Ok(());
     }
     out.bytes_in_row(said.trim_ascii_end())
+}
+
+/// Says what the registry's log says, too, which nobody sees of a platform in the background.
+async fn warn_of_missing_keys(folder: &Path, out: &Output) {
+    let Some(place) = Known::at(folder).map(LocalPlatform::of) else { return };
+    let Some(holder) = place.holder.as_ref().filter(|_| place.running) else { return };
+    let prober = Prober::of(place.platform.clone(), holder.addresses());
+    let missing = prober.with_tokens_of(&place.folder, true).missing_keys().await;
+    let count: usize = missing.values().sum();
+    if count > 0 {
+        let secrets = text::count(count, "secret");
+        out.warn(&format!(
+            "this host does not have the keys of {secrets}: functions that get them are not started; `cloudfunc doctor` names \
+             the keys"
+        ));
+    }
 }
 
 fn spawn(log: File) -> io::Result<Child> {

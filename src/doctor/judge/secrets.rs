@@ -1,5 +1,7 @@
 //! The keys of secrets: whether they can be read, and whether other hosts need them.
 
+use std::collections::BTreeMap;
+
 use super::{Finding, Stops, Wanted, list};
 
 /// What is in the file.
@@ -19,13 +21,39 @@ pub struct Facts {
     /// Store and queue are given: other hosts may use them too.
     pub has_other_hosts: bool,
     pub keys: Keys,
+    /// Keys that the running platform does not have here, with the number of secrets that each encrypts.
+    pub missing: BTreeMap<String, usize>,
 }
 
 const NAME: &str = "secret-key";
 const COPY: &str = "If other hosts use the same store, copy the file of one of them before that: all need the same keys.";
 
 pub fn judge(facts: &Facts, wanted: Wanted) -> Vec<Finding> {
-    let Facts { path, has_other_hosts, keys } = facts;
+    let mut findings = of_file(facts, wanted);
+    findings.extend(of_missing(facts));
+    findings
+}
+
+/// A file that was lost is made anew at the next start, with another key.
+fn of_missing(Facts { path, missing, .. }: &Facts) -> Option<Finding> {
+    let count: usize = missing.values().sum();
+    let ids: Vec<String> = missing.keys().cloned().collect();
+    let which = match &ids[..] {
+        [] => return None,
+        [one] => format!("the key {one}, which is"),
+        all => format!("the keys {}, which are", list(all)),
+    };
+    let secrets = if count == 1 { "1 secret is".to_owned() } else { format!("{count} secrets are") };
+    let found = format!(
+        "{secrets} encrypted with {which} not in {path}: functions that get them are not started here"
+    );
+    let advice = "Add the line of each from a copy of the file or from another host, and restart the platform; \
+                  `cloudfunc secret list` names the secrets. A value whose key is lost has to be set again.";
+    Some(Finding::warning("secrets", found, advice))
+}
+
+fn of_file(facts: &Facts, wanted: Wanted) -> Vec<Finding> {
+    let Facts { path, has_other_hosts, keys, missing: _ } = facts;
     let found = match keys {
         Keys::Refused { why, hint } => {
             return vec![Finding::stops(Stops::BOTH, wanted, NAME, why, sentence(hint))];
@@ -69,7 +97,12 @@ mod tests {
     use crate::doctor::judge::shown;
 
     fn facts(keys: Keys) -> Facts {
-        Facts { path: "/s/secret-key".to_owned(), has_other_hosts: false, keys }
+        Facts {
+            path: "/s/secret-key".to_owned(),
+            has_other_hosts: false,
+            keys,
+            missing: BTreeMap::new(),
+        }
     }
 
     #[test]
@@ -107,6 +140,32 @@ mod tests {
         );
         let has_some = Facts { keys: Keys::Found(vec!["aa".to_owned()]), ..shared };
         assert!(shown(&judge(&has_some, Wanted::Up))[0].starts_with("ok "));
+    }
+
+    #[test]
+    fn secrets_whose_keys_are_missing_are_a_warning() {
+        let said = |missing: &[(&str, usize)]| {
+            let missing = missing.iter().map(|(key, count)| ((*key).to_owned(), *count)).collect();
+            let facts = Facts { missing, ..facts(Keys::Found(vec!["aa".to_owned()])) };
+            shown(&judge(&facts, Wanted::Up)).split_off(1)
+        };
+        let advice = "Add the line of each from a copy of the file or from another host, and restart the platform; \
+                      `cloudfunc secret list` names the secrets. A value whose key is lost has to be set again.";
+        assert_eq!(said(&[]), Vec::<String>::new());
+        assert_eq!(
+            said(&[("bb", 1)]),
+            [format!(
+                "warning secrets: 1 secret is encrypted with the key bb, which is not in /s/secret-key: functions that get \
+                 them are not started here | {advice}"
+            )]
+        );
+        assert_eq!(
+            said(&[("bb", 1), ("cc", 2)]),
+            [format!(
+                "warning secrets: 3 secrets are encrypted with the keys bb and cc, which are not in /s/secret-key: functions \
+                 that get them are not started here | {advice}"
+            )]
+        );
     }
 
     #[test]

@@ -25,6 +25,7 @@ on_stack! {
     a_secret_that_a_function_gets_is_deleted_with_force_only
     what_is_no_value_is_refused_before_it_is_sent
     a_token_for_some_functions_sets_their_secrets_only
+    the_secrets_of_a_function_that_is_deleted_are_told_of
 }
 
 const SHOP: &str = "import os\n\ndef handler(event):\n    return os.environ['API_KEY']\n";
@@ -55,7 +56,7 @@ async fn a_secret_from_stdin_is_what_the_function_finds_in_its_environment(platf
     assert_eq!(
         stderr,
         "value from stdin: 5 bytes\n\
-         shop gets it: its instances with another value are replaced\n\
+         shop gets it: its instances that have an earlier value are replaced\n\
          next: cloudfunc invoke shop\n"
     );
     answers(platform, "other").await;
@@ -84,6 +85,10 @@ async fn a_functions_own_secret_comes_before_that_of_all_functions(platform: &Te
     answers(platform, "of all").await;
     assert_eq!(set(&["--function", "shop"], b"its own").await, "set API_KEY of shop\n");
     answers(platform, "its own").await;
+    let (_, _, stderr) = fed(platform, &["secret", "set", "API_KEY"], pipe(b"of all")).await;
+    assert!(stderr.contains("no function gets it: shop names it, and has its own\n"), "{stderr}");
+    let (_, stdout, _) = platform.cli(&["show", "shop"]).await;
+    assert!(stdout.contains("\nsecrets       API_KEY (set for shop)\n"), "{stdout}");
     let deleted =
         platform.cli(&["secret", "rm", "API_KEY", "--function", "shop", "--force", "--yes"]).await;
     assert_eq!((deleted.0, deleted.1.as_str()), (0, "deleted API_KEY of shop\n"), "{}", deleted.2);
@@ -99,6 +104,19 @@ async fn a_value_is_asked_for_on_a_terminal_and_not_shown(platform: &TestPlatfor
     assert!(shown.contains("error: the value is empty"), "{shown:?}");
     let (_, listed, _) = platform.cli(&["secret", "list"]).await;
     assert_eq!(listed, "", "nothing was set");
+    // What cannot be done is said before a value is typed.
+    let rotate = platform.command(&["--color", "never", "secret", "rotate", "NOPE"]);
+    let shown = answered(rotate, "Value of NOPE", "x\n").await;
+    assert!(shown.starts_with("error: there is no secret NOPE\r\nhint: "), "{shown:?}");
+    let mut stranger = tokio::process::Command::new(env!("CARGO_BIN_EXE_cloudfunc"));
+    stranger
+        .env_clear()
+        .env("HOME", platform.platform.data_dir.parent().unwrap())
+        .env("CLOUDFUNC_URL", format!("http://{}", platform.platform.addresses.gateway))
+        .env("CLOUDFUNC_TOKEN", "cf_none")
+        .args(["--color", "never", "secret", "set", "API_KEY"]);
+    let shown = answered(stranger, first, "x\n").await;
+    assert!(shown.starts_with("error: the platform at ") && !shown.contains(first), "{shown:?}");
     let shown = answered_hidden(set(), [(first, "hunter2\n"), (again, "hunter2\n")]).await;
     assert!(shown.contains("set API_KEY\r\n") && !shown.contains("hunter"), "{shown:?}");
     platform.deploy("shop", &[("function.py", SHOP), ("cloudfunc.toml", MANIFEST)]).await;
@@ -151,6 +169,11 @@ async fn a_secret_that_a_function_gets_is_deleted_with_force_only(platform: &Tes
         stderr.starts_with("error: ") && stderr.contains("shop") && stderr.contains("--force"),
         "{stderr}"
     );
+    let ask_nothing = platform.command(&["--color", "never", "secret", "delete", "API_KEY"]);
+    let shown = answered(ask_nothing, "no such question", "").await;
+    let refused = "error: API_KEY is used by shop\r\n\
+                   hint: deploy it without the secret first, or delete the secret all the same with --force\r\n";
+    assert_eq!(shown, refused);
     let delete = || platform.command(&["--color", "never", "secret", "delete", "API_KEY", "--force"]);
     let question = "Delete API_KEY, which is used by shop?";
     let shown = answered(delete(), question, "n").await;
@@ -195,6 +218,8 @@ async fn what_is_no_value_is_refused_before_it_is_sent(platform: &TestPlatform) 
                        stdin\n";
     assert_eq!(set(&["KEY", "hunter2"], pipe(b"x").into()).await, as_argument);
     assert_eq!(set(&["KEY=hunter2"], pipe(b"x").into()).await, as_argument);
+    assert_eq!(set(&["KEY", "--value", "hunter2"], pipe(b"x").into()).await, as_argument);
+    assert_eq!(set(&["KEY", "--value=hunter2"], pipe(b"x").into()).await, as_argument);
     let (_, listed, _) = platform.cli(&["secret", "list"]).await;
     assert_eq!(listed, "");
     // As large as it may be, with the line end of `echo` after it.
@@ -215,6 +240,20 @@ async fn a_token_for_some_functions_sets_their_secrets_only(platform: &TestPlatf
         assert_eq!((code, stdout.as_str()), (6, ""), "{stderr}");
         assert!(stderr.ends_with("the token is that of CLOUDFUNC_TOKEN\n"), "{stderr}");
     }
+}
+
+async fn the_secrets_of_a_function_that_is_deleted_are_told_of(platform: &TestPlatform) {
+    let own = ["secret", "set", "API_KEY", "--function", "shop"];
+    fed(platform, &own, pipe(b"hunter2")).await;
+    fed(platform, &["secret", "set", "API_KEY"], pipe(b"hunter2")).await;
+    platform.deploy("shop", &[("function.py", SHOP), ("cloudfunc.toml", MANIFEST)]).await;
+    let delete = platform.command(&["--color", "never", "delete", "shop"]);
+    let shown = answered(delete, "Delete shop with all its revisions?", "n").await;
+    assert!(shown.contains("shop: its 1 secret would be deleted, too\r\n"), "{shown:?}");
+    let (code, stdout, stderr) = platform.cli(&["delete", "shop", "--yes"]).await;
+    assert_eq!((code, stdout.as_str()), (0, "deleted shop and its 1 secret\n"), "{stderr}");
+    let (_, listed, _) = platform.cli(&["secret", "list"]).await;
+    assert_eq!(listed.lines().count(), 2, "that of all functions stays: {listed}");
 }
 
 /// Writes the file of keys, the newest first.
@@ -259,7 +298,7 @@ async fn secrets_are_encrypted_with_a_new_key_and_the_old_one_can_go() {
     assert_eq!(
         stderr,
         "warning: the host that answered does not have the key of API_KEY: functions that get it are not started there\n\
-         hint: add the line of that key to the host's file `secret-key`, and restart its platform\n\
+         hint: add the line of each key that is missing to the host's file `secret-key`, and restart its platform\n\
          next: cloudfunc secret rotate NAME\n"
     );
     let (code, _, stderr) = platform.cli(&["secret", "rotate", "--key"]).await;

@@ -18,8 +18,9 @@ on_stack! {
     a_revoked_token_is_refused
     revoking_asks_on_a_terminal_and_names_what_it_would_revoke
     names_are_checked_before_the_first_token_is_revoked
-    a_rotated_token_has_another_text
+    a_rotated_token_has_another_value
     a_token_that_is_refused_is_told_with_its_source
+    a_token_that_only_invokes_is_shown_what_it_may_see
 }
 
 async fn a_token_is_the_one_line_of_stdout_and_what_it_may_do_is_said_beside(platform: &TestPlatform) {
@@ -32,11 +33,14 @@ async fn a_token_is_the_one_line_of_stdout_and_what_it_may_do_is_said_beside(pla
         stderr,
         "made token 'ci' (role deploy): it may deploy and call functions, read logs and set secrets\n\
          it does not expire; with --expires 90d a token ends by itself\n\
-         this is the only time that it is shown\n\
+         the token is not shown again\n\
          next: CLOUDFUNC_TOKEN=… cloudfunc list\n"
     );
     let (code, _, stderr) = with_token(platform, token, &["list"]).await;
-    assert_eq!((code, stderr.as_str()), (0, "no functions yet\nnext: cloudfunc init hello\n"));
+    assert_eq!(
+        (code, stderr.as_str()),
+        (0, "no functions yet that this token is for\nnext: cloudfunc init hello\n")
+    );
     // The name is taken.
     let (code, stdout, stderr) = platform.cli(&create).await;
     assert_eq!((code, stdout.as_str()), (2, ""));
@@ -46,7 +50,7 @@ async fn a_token_is_the_one_line_of_stdout_and_what_it_may_do_is_said_beside(pla
     let (_, _, stderr) = platform.cli(&never).await;
     assert_eq!(
         stderr,
-        "made token 'ever' (role admin): it may do everything\nthis is the only time that it is shown\n\
+        "made token 'ever' (role admin): it may do everything\nthe token is not shown again\n\
          next: CLOUDFUNC_TOKEN=… cloudfunc list\n"
     );
     let limited = ["--role", "invoke", "--function", "team_*", "--function", "shop", "--expires", "90d"];
@@ -71,8 +75,8 @@ async fn a_token_that_nobody_could_read_is_an_error(platform: &TestPlatform) {
     assert_eq!(output.status.code(), Some(3));
     assert_eq!(
         String::from_utf8(output.stderr).unwrap(),
-        "error: the text of token 'lost' could not be written, and it is not kept\n\
-         hint: `cloudfunc token rotate lost` gives it another text\n"
+        "error: the value of token 'lost' could not be written, and it is not kept\n\
+         hint: `cloudfunc token rotate lost` gives it a new value\n"
     );
 }
 
@@ -100,15 +104,40 @@ async fn tokens_are_listed_with_what_they_may_do(platform: &TestPlatform) {
     made(platform, "c", &["--role", "invoke", "--expires", "1s"]).await;
     eventually("it expires", || async {
         let (_, stdout, stderr) = list().await;
-        let is_marked = stdout.lines().nth(3).unwrap().contains("  expired 20");
+        let is_marked = stdout.lines().nth(3).unwrap().contains("  expired  ");
         (is_marked && stderr == "next: cloudfunc token revoke c\n").then_some(())
     })
     .await;
+    made(platform, "d", &["--role", "invoke", "--rate-limit", "100/s"]).await;
+    let (_, stdout, _) = list().await;
+    let rows: Vec<&str> = stdout.lines().collect();
+    assert!(rows[0].ends_with("  RATE LIMIT") && rows[1].ends_with("  none"), "{stdout}");
+    assert!(rows[4].ends_with("  100/s"), "{stdout}");
     let (_, stdout, _) = platform.cli(&["token", "ls", "--json"]).await;
     let document: Value = serde_json::from_str(&stdout).unwrap();
     let told: Vec<_> = document["items"].as_array().unwrap().iter().map(|one| &one["expired"]).collect();
-    assert_eq!(told, [&json!(false), &json!(false), &json!(true)], "{stdout}");
+    assert_eq!(told, [&json!(false), &json!(false), &json!(true), &json!(false)], "{stdout}");
     assert!(!stdout.contains("cf_"), "{stdout}");
+}
+
+async fn a_token_that_only_invokes_is_shown_what_it_may_see(platform: &TestPlatform) {
+    platform.deploy("hello", &[("function.py", "def handler(event):\n    return 'x'\n")]).await;
+    let token = made(platform, "ci", &["--role", "invoke"]).await;
+    let (code, stdout, stderr) = with_token(platform, &token, &["show", "hello"]).await;
+    assert_eq!(
+        (code, stderr.as_str()),
+        (
+            0,
+            "revisions and instances are for tokens with the role deploy, and left out here\n\
+             next: cloudfunc invoke hello\n"
+        )
+    );
+    assert!(stdout.starts_with("name          hello\n") && !stdout.contains("REVISION"), "{stdout}");
+    let (_, stdout, _) = with_token(platform, &token, &["show", "hello", "--json"]).await;
+    let document: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!((&document["function"]["name"], &document["revisions"]), (&json!("hello"), &Value::Null));
+    let (code, ..) = with_token(platform, &token, &["show", "hello", "--revision", "1"]).await;
+    assert_eq!(code, 6, "a revision is for others");
 }
 
 /// Waits until the token is refused: what the command that was says on stderr.
@@ -133,7 +162,7 @@ async fn a_revoked_token_is_refused(platform: &TestPlatform) {
     );
     refused(platform, &token).await;
     // A second time there is none of this name.
-    let (code, stdout, stderr) = platform.cli(&["token", "revoke", "ci", "--yes"]).await;
+    let (code, stdout, stderr) = platform.cli(&["token", "rm", "ci", "--yes"]).await;
     assert_eq!((code, stdout.as_str()), (2, ""));
     assert!(stderr.starts_with("error: ci was not revoked: there is no token 'ci'\nhint: "), "{stderr}");
 }
@@ -144,6 +173,9 @@ async fn revoking_asks_on_a_terminal_and_names_what_it_would_revoke(platform: &T
     let told = "ci: role deploy, functions shop, never used\r\n";
     let shown = answered(revoke(), "Revoke ci?", "n").await;
     assert!(shown.contains(told) && shown.contains("nothing was revoked"), "{shown:?}");
+    let unknown = platform.command(&["--color", "never", "token", "delete", "nosuch"]);
+    let shown = answered(unknown, "Revoke nosuch?", "y").await;
+    assert!(shown.starts_with("error: there is no token 'nosuch'\r\n"), "{shown:?}");
     let shown = answered(revoke(), "Revoke ci?", "y").await;
     assert!(shown.contains(told) && shown.contains("revoked ci\r\n"), "{shown:?}");
 }
@@ -171,14 +203,15 @@ async fn names_are_checked_before_the_first_token_is_revoked(platform: &TestPlat
     );
 }
 
-async fn a_rotated_token_has_another_text(platform: &TestPlatform) {
+async fn a_rotated_token_has_another_value(platform: &TestPlatform) {
     let first = made(platform, "ci", &["--role", "invoke"]).await;
     let (code, stdout, stderr) = platform.cli(&["token", "rotate", "ci", "--keep-old", "1h"]).await;
     assert_eq!(code, 0, "{stderr}");
     assert_eq!(
         stderr,
-        "token 'ci' has another text; the old one is accepted for 1h more\n\
-         this is the only time that it is shown\n\
+        "token 'ci' has a new value; the previous one is accepted for 1h more, and values before that one are refused from \
+         now on\n\
+         the token is not shown again\n\
          next: CLOUDFUNC_TOKEN=… cloudfunc list\n"
     );
     let second = stdout.trim_end();
@@ -188,7 +221,7 @@ async fn a_rotated_token_has_another_text(platform: &TestPlatform) {
     }
     let (_, stdout, stderr) = platform.cli(&["token", "rotate", "ci"]).await;
     assert!(
-        stderr.starts_with("token 'ci' has another text; the old one is refused from now on\n"),
+        stderr.starts_with("token 'ci' has a new value; earlier ones are refused from now on\n"),
         "{stderr}"
     );
     assert_eq!(with_token(platform, stdout.trim_end(), &["list"]).await.0, 0);
