@@ -64,7 +64,7 @@ pub enum OpenError {
     #[error("it is encrypted with the key {0}, which this host does not have")]
     NoKey(KeyId),
     /// It was damaged, or belongs to another place or version.
-    #[error("it cannot be decrypted: it was damaged, or is not the one that was set here; set it again")]
+    #[error("it was damaged, or is not the one that was set here; set it again")]
     Damaged,
 }
 
@@ -271,7 +271,7 @@ mod tests {
         assert_eq!(with([&secret.sealed[..], &[0]].concat()), Err(OpenError::Damaged));
         assert_eq!(
             OpenError::Damaged.to_string(),
-            "it cannot be decrypted: it was damaged, or is not the one that was set here; set it again"
+            "it was damaged, or is not the one that was set here; set it again"
         );
     }
 
