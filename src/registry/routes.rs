@@ -25,8 +25,8 @@ use crate::{
     bundle,
     error_chain::chain,
     http::{
-        Answer, At, CalledBy, Failure, Query, Routed as _, health_routes, read_body, read_decoded,
-        read_document,
+        Answer, At, CalledBy, Failure, Query, Routed as _, for_role, health_routes, read_body,
+        read_decoded, read_document,
     },
     model::{
         Caller, FunctionName, Problem, RevisionNumber,
@@ -72,7 +72,7 @@ pub fn routes(registry: Arc<Registry>) -> Router {
         .answers(&route::SET_SECRET, secrets::set)
         .answers(&route::DELETE_SECRET, secrets::delete)
         .answers(&route::ROTATE_SECRET_KEY, secret_key::rotate)
-        .route("/functions", post(classic::register))
+        .route("/functions", for_role(route::CLASSIC_DEPLOY.endpoint.needs, post(classic::register)))
         .route("/functions/{name}", get(classic::show))
         .route("/functions/{name}/warm", patch(classic::report_warm))
         .with_state(registry)
