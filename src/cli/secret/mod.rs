@@ -77,7 +77,8 @@ impl List {
                 away.join(", ")
             ));
             out.hint(
-                "add the line of that key to the host's file `secret-key`, and restart its platform",
+                "add the line of that key to the host's key file (`secret-key` in its data folder, or that of \
+                 --secret-key-file), and restart its platform",
             );
         }
         out.next("cloudfunc secret rotate NAME");
