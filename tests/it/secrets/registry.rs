@@ -21,6 +21,7 @@ on_stack! {
     a_secret_is_set_replaced_listed_and_deleted_without_its_value
     a_function_that_asks_for_a_secret_that_is_not_set_is_refused
     a_secret_in_use_is_deleted_with_force_only
+    of_two_deletes_at_once_one_leaves_the_function_its_secret
     a_value_with_which_a_function_could_not_be_started_is_refused
     a_token_for_some_functions_has_their_secrets_only
     a_token_for_some_functions_gives_them_no_secret_that_is_for_all
@@ -187,6 +188,21 @@ async fn a_secret_in_use_is_deleted_with_force_only(platform: &TestPlatform) {
     let in_use = document(delete(own)).await;
     let detail = "the secret 'API_KEY' of function 'shop' is used by 'shop'";
     assert_eq!(in_use, problem(code::SECRET_IN_USE, detail, json!({ "hint": hint })));
+}
+
+async fn of_two_deletes_at_once_one_leaves_the_function_its_secret(platform: &TestPlatform) {
+    let (all, own) = ("/v1/secrets/API_KEY", "/v1/secrets/API_KEY?function=shop");
+    set(platform, all, "of all").await;
+    platform.deploy("shop", &[CODE, ASKS]).await;
+    for _ in 0..10 {
+        set(platform, all, "of all").await;
+        set(platform, own, "own").await;
+        let delete = async |path| {
+            request(platform, Method::DELETE, path).send().await.unwrap().status().as_u16()
+        };
+        let (of_all, of_shop) = tokio::join!(delete(all), delete(own));
+        assert!(matches!((of_all, of_shop), (204, 409) | (409, 204)), "{of_all} {of_shop}");
+    }
 }
 
 async fn a_value_with_which_a_function_could_not_be_started_is_refused(platform: &TestPlatform) {
