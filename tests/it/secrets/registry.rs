@@ -197,9 +197,8 @@ async fn of_two_deletes_at_once_one_leaves_the_function_its_secret(platform: &Te
     for _ in 0..10 {
         set(platform, all, "of all").await;
         set(platform, own, "own").await;
-        let delete = async |path| {
-            request(platform, Method::DELETE, path).send().await.unwrap().status().as_u16()
-        };
+        let delete =
+            async |path| request(platform, Method::DELETE, path).send().await.unwrap().status().as_u16();
         let (of_all, of_shop) = tokio::join!(delete(all), delete(own));
         assert!(matches!((of_all, of_shop), (204, 409) | (409, 204)), "{of_all} {of_shop}");
     }
