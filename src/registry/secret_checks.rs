@@ -77,8 +77,11 @@ impl Registry {
 /// The rights of a token for some functions, in a sentence.
 pub fn limits_of(caller: &Caller) -> String {
     let patterns: Vec<&str> = caller.functions.iter().map(FunctionPattern::as_str).collect();
-    let name = caller.name.strip_prefix("token ").unwrap_or(&caller.name);
-    format!("the token '{name}' is for the functions {}", patterns.join(", "))
+    let shown = match caller.name.strip_prefix("token ") {
+        Some(name) => format!("the token '{name}'"),
+        None => format!("the caller '{}'", caller.name),
+    };
+    format!("{shown} is for the functions {}", patterns.join(", "))
 }
 
 /// A token for some functions gives these no secret that is for all functions. It is not told if there is one.
