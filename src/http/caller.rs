@@ -1,6 +1,6 @@
 //! Who sends a request: found out by the guard of the gateway, and told to the roles behind it in a header.
 
-use std::{convert::Infallible, net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc};
 
 use axum::{
     extract::FromRequestParts,
@@ -9,7 +9,7 @@ use axum::{
 use futures_util::future::BoxFuture;
 
 use super::{Answer, Failure};
-use crate::model::{Caller, Problem, api::header::CALLER};
+use crate::model::{Caller, Problem, api::header::CALLER, code};
 
 /// Finds out whose a bearer token is.
 pub trait Authenticate: Send + Sync {
@@ -83,24 +83,26 @@ pub struct Refusal<'r> {
 pub type OnRefusal = Arc<dyn Fn(&Refusal<'_>) + Send + Sync>;
 
 /// The caller of a request that has come to a role behind the gateway. One that says nothing of a caller was sent by another
-/// role, or with the internal token, which may do everything.
+/// role, or with the internal token, which may do everything. One whose header cannot be read is refused with 403.
 pub struct CalledBy(pub Caller);
 
 impl<S: Send + Sync> FromRequestParts<S> for CalledBy {
-    type Rejection = Infallible;
+    type Rejection = Failure;
 
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        Ok(Self(called_by(&parts.headers)))
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Answer<Self> {
+        called_by(&parts.headers).map(Self)
     }
 }
 
-/// Returns the caller that a request of the gateway names. A header that cannot be read is nobody's: only the gateway
-/// writes it.
-pub fn called_by(headers: &HeaderMap) -> Caller {
-    match headers.get(CALLER) {
-        None => Caller::internal(),
-        Some(value) => serde_json::from_slice(value.as_bytes()).unwrap_or_else(|_| nobody()),
-    }
+/// Returns the caller that a request of the gateway names; 403 for a header that cannot be read, since only the gateway writes
+/// it.
+pub fn called_by(headers: &HeaderMap) -> Answer<Caller> {
+    let Some(value) = headers.get(CALLER) else { return Ok(Caller::internal()) };
+    serde_json::from_slice(value.as_bytes()).map_err(|error| {
+        tracing::error!(%error, "a request names its caller in a way that cannot be read");
+        let detail = format!("the header {CALLER} is not one that a gateway of this version writes");
+        Problem::new(code::FORBIDDEN, detail).into()
+    })
 }
 
 /// Returns the header that tells a role behind the gateway of the caller.
@@ -108,10 +110,4 @@ pub fn caller_header(caller: &Caller) -> HeaderValue {
     let text = serde_json::to_string(caller).expect("a caller is plain data");
     // JSON has no control characters, and a name in other letters is sent as UTF-8.
     HeaderValue::from_bytes(text.as_bytes()).expect("JSON is a header's value")
-}
-
-/// Returns a caller that reaches nothing.
-fn nobody() -> Caller {
-    let functions = vec!["-".parse().expect("a pattern that no name matches")];
-    Caller { name: "unknown".to_owned(), role: crate::model::TokenRole::Invoke, functions, from: None }
 }

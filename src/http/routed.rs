@@ -2,21 +2,23 @@
 
 use axum::{
     Router,
-    extract::{FromRequestParts, Path, RawPathParams},
+    extract::{FromRequestParts, Path, RawPathParams, Request},
     handler::Handler,
-    http::{Method, request::Parts},
+    http::{HeaderMap, Method, request::Parts},
+    middleware::{Next, from_fn},
+    response::Response,
     routing::{MethodFilter, MethodRouter, on},
 };
 
-use super::{Answer, Failure, function_name};
+use super::{Answer, Failure, called_by, function_name};
 use crate::model::{
-    FunctionName, InvocationRef, Problem, SecretName, TokenName, code,
+    FunctionName, InvocationRef, Problem, SecretName, TokenName, TokenRole, code,
     route::{self, Endpoint, Parameter, Route},
 };
 
-/// Adds handlers of routes that are in the table.
+/// Adds handlers of routes that are in the table, to a role behind the gateway.
 pub trait Routed<S>: Sized {
-    /// Answers the route with `handler`.
+    /// Answers the route with `handler`, for callers that may use it: the gateway has looked at that already.
     fn answers<P, H, T>(self, route: &Route<P>, handler: H) -> Self
     where
         H: Handler<T, S>,
@@ -29,8 +31,32 @@ impl<S: Clone + Send + Sync + 'static> Routed<S> for Router<S> {
         H: Handler<T, S>,
         T: 'static,
     {
-        self.route(route.endpoint.path, method_router(&route.endpoint, handler))
+        let Endpoint { path, needs, .. } = route.endpoint;
+        self.route(path, for_role(needs, method_router(&route.endpoint, handler)))
     }
+}
+
+/// Refuses with 403 the requests of a gateway whose caller has a role below this one, and those that name none that can be read.
+/// A request without a caller is the platform's own.
+pub fn for_role<S>(needs: TokenRole, routes: MethodRouter<S>) -> MethodRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    routes.route_layer(from_fn(move |request: Request, next: Next| async move {
+        check_role(needs, request.headers())?;
+        Ok::<Response, Failure>(next.run(request).await)
+    }))
+}
+
+fn check_role(needs: TokenRole, headers: &HeaderMap) -> Answer<()> {
+    let role = called_by(headers)?.role;
+    if role >= needs {
+        return Ok(());
+    }
+    // Only by a mistake in the gateway, whose own refusal says more.
+    tracing::error!(%role, %needs, "the gateway has passed on a request that its caller may not send");
+    let detail = format!("the caller has the role {role}, and this needs {needs}");
+    Err(Problem::new(code::FORBIDDEN, detail).into())
 }
 
 /// The endpoint's method with its handler.
@@ -115,4 +141,44 @@ pub fn check_path(parameters: &RawPathParams) -> Answer<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{body::Body, http::HeaderValue};
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::{
+        http::caller_header,
+        model::{Caller, api::header::CALLER},
+    };
+
+    async fn status(endpoint: &Endpoint, caller: Option<HeaderValue>) -> u16 {
+        let routes = Router::<()>::new()
+            .route("/", for_role(endpoint.needs, method_router(endpoint, async || "answered")));
+        let mut request = Request::new(Body::empty());
+        *request.method_mut() = endpoint.method.into();
+        if let Some(caller) = caller {
+            request.headers_mut().insert(CALLER, caller);
+        }
+        routes.oneshot(request).await.unwrap().status().as_u16()
+    }
+
+    #[tokio::test]
+    async fn a_role_behind_the_gateway_refuses_a_caller_that_may_not_use_its_route() {
+        for endpoint in route::ALL {
+            let path = endpoint.path;
+            for role in TokenRole::ALL {
+                let caller = caller_header(&Caller { role, ..Caller::internal() });
+                let expected = if role < endpoint.needs { 403 } else { 200 };
+                assert_eq!(status(endpoint, Some(caller)).await, expected, "{role} {path}");
+            }
+            assert_eq!(status(endpoint, None).await, 200, "the platform itself, {path}");
+            for unreadable in ["", "nobody", r#"{"name": "token ci", "role": "owner"}"#] {
+                let caller = HeaderValue::from_static(unreadable);
+                assert_eq!(status(endpoint, Some(caller)).await, 403, "{unreadable} {path}");
+            }
+        }
+    }
 }

@@ -7,12 +7,17 @@
 //! version (1 byte: 1) | nonce (12 random bytes) | ciphertext | tag (16 bytes)
 //! ```
 //!
-//! Version, function and name are authenticated with it: a value that was copied to another place cannot be opened there.
+//! The secret's place and version are authenticated with it: a value cannot be opened at another place, nor as another version
+//! of its secret. A row of the store that is put back whole, with its version, is the secret as it was then.
 //! Random nonces are good for 2^32 values of one key, more than anybody sets.
 
 mod file;
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, MAX_TAG_LEN, NONCE_LEN, Nonce, UnboundKey};
 use sha2::{Digest as _, Sha256};
@@ -20,7 +25,7 @@ use zeroize::Zeroizing;
 
 pub use self::file::KeyringError;
 use crate::{
-    model::{KeyId, SecretPlace},
+    model::{KeyId, SealedSecret, SecretPlace, SecretVersion},
     private_file::Rule,
 };
 
@@ -44,6 +49,9 @@ type KeyBytes = Zeroizing<[u8; KEY_LENGTH]>;
 pub struct Keyring {
     /// The newest first; at least one.
     keys: Arc<[Key]>,
+    /// The file that they were read from.
+    path: PathBuf,
+    rule: Rule,
 }
 
 struct Key {
@@ -57,8 +65,8 @@ pub enum OpenError {
     /// This host does not have the key.
     #[error("it is encrypted with the key {0}, which this host does not have")]
     NoKey(KeyId),
-    /// It was damaged, or belongs to another place.
-    #[error("it cannot be decrypted: it was damaged, or belongs to another place")]
+    /// It was damaged, or belongs to another place or version.
+    #[error("it was damaged, or is not the one that was set here; set it again")]
     Damaged,
 }
 
@@ -66,7 +74,7 @@ impl Keyring {
     /// Reads the keys of a file, which may be a link to one. Refuses one that belongs to another user, that others can read,
     /// that is not a file, or that holds anything but keys. A file of root may be readable by a group, as mounted secrets are.
     pub fn read(path: &Path) -> Result<Self, KeyringError> {
-        file::read(path, Rule::Given).map(|keys| Self::of(&keys))
+        Self::from_file(path, Rule::Given)
     }
 
     /// Reads the keys of the file, and makes one with a new key (mode 0600) where there is none; of several processes that
@@ -77,21 +85,27 @@ impl Keyring {
             return Ok(keyring);
         }
         file::make(path)?;
-        file::read(path, Rule::OursWithoutLink).map(|keys| Self::of(&keys))
+        Self::from_file(path, Rule::OursWithoutLink)
     }
 
     /// Reads the keys of the file as [`Self::read_or_make`] does, without creating it; none if it does not exist.
     pub fn look(path: &Path) -> Result<Option<Self>, KeyringError> {
-        match file::read(path, Rule::OursWithoutLink) {
-            Ok(keys) => Ok(Some(Self::of(&keys))),
+        match Self::from_file(path, Rule::OursWithoutLink) {
+            Ok(keyring) => Ok(Some(keyring)),
             Err(error) if error.is_missing() => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    fn of(keys: &[KeyBytes]) -> Self {
+    fn from_file(path: &Path, rule: Rule) -> Result<Self, KeyringError> {
+        let keys = file::read(path, rule)?;
         assert!(!keys.is_empty(), "a file without a key is refused");
-        Self { keys: keys.iter().map(Key::new).collect() }
+        Ok(Self { keys: keys.iter().map(Key::new).collect(), path: path.to_owned(), rule })
+    }
+
+    /// Reads the file again, and returns the id of its first key: another one than [`Self::newest`] once it has been changed.
+    pub fn first_in_file(&self) -> Result<KeyId, KeyringError> {
+        Self::from_file(&self.path, self.rule).map(|now| now.newest().clone())
     }
 
     /// Returns the id of the newest key.
@@ -109,18 +123,20 @@ impl Keyring {
         self.keys.iter().map(|key| key.id.clone()).collect()
     }
 
-    /// Encrypts a value with the newest key, for this place only. Returns the id of the key and the sealed value.
-    pub fn seal(&self, place: &SecretPlace, value: &[u8]) -> (KeyId, Vec<u8>) {
+    /// Encrypts a value with the newest key, as this version of the secret at this place only. Returns the id of the key and the
+    /// sealed value.
+    pub fn seal(&self, place: &SecretPlace, version: SecretVersion, value: &[u8]) -> (KeyId, Vec<u8>) {
         let mut nonce = [0; NONCE_LEN];
         getrandom::fill(&mut nonce).expect("the system has randomness");
         let key = &self.keys[0];
-        (key.id.clone(), key.seal(nonce, place, value))
+        (key.id.clone(), key.seal(nonce, associated(place, version), value))
     }
 
-    /// Decrypts a value that was sealed for this place with the key of this id.
-    pub fn open(&self, place: &SecretPlace, key: &KeyId, sealed: &[u8]) -> Result<Vec<u8>, OpenError> {
+    /// Decrypts the value of a secret. It is overwritten when it is dropped.
+    pub fn open(&self, secret: &SealedSecret) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        let SealedSecret { place, version, key, sealed, set_by: _ } = secret;
         let key = self.key(key).ok_or_else(|| OpenError::NoKey(key.clone()))?;
-        key.open(place, sealed).ok_or(OpenError::Damaged)
+        key.open(associated(place, *version), sealed).ok_or(OpenError::Damaged)
     }
 
     fn key(&self, id: &KeyId) -> Option<&Key> {
@@ -142,38 +158,40 @@ impl Key {
     }
 
     /// A nonce must not be used twice.
-    fn seal(&self, nonce: [u8; NONCE_LEN], place: &SecretPlace, value: &[u8]) -> Vec<u8> {
+    fn seal(&self, nonce: [u8; NONCE_LEN], associated: Aad<Vec<u8>>, value: &[u8]) -> Vec<u8> {
         let mut sealed = Vec::with_capacity(value.len() + OVERHEAD);
         sealed.push(VERSION);
         sealed.extend_from_slice(&nonce);
         sealed.extend_from_slice(value);
         let nonce = Nonce::assume_unique_for_key(nonce);
-        let tag = self.cipher.seal_in_place_separate_tag(nonce, associated(place), &mut sealed[HEAD..]);
+        let tag = self.cipher.seal_in_place_separate_tag(nonce, associated, &mut sealed[HEAD..]);
         sealed.extend_from_slice(tag.expect("a value is shorter than 64 GiB").as_ref());
         sealed
     }
 
-    /// None where it was not sealed by this key for this place.
-    fn open(&self, place: &SecretPlace, sealed: &[u8]) -> Option<Vec<u8>> {
+    /// None where it was not sealed by this key with this beside it.
+    fn open(&self, associated: Aad<Vec<u8>>, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let (version, rest) = sealed.split_first()?;
         let (nonce, encrypted) = rest.split_at_checked(NONCE_LEN)?;
         if *version != VERSION {
             return None;
         }
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-        let mut value = encrypted.to_vec();
-        let length = self.cipher.open_in_place(nonce, associated(place), &mut value).ok()?.len();
+        let mut value = Zeroizing::new(encrypted.to_vec());
+        let length = self.cipher.open_in_place(nonce, associated, &mut value[..]).ok()?.len();
         value.truncate(length);
         Some(value)
     }
 }
 
-/// Returns what is authenticated with a value: the version, the length of the function's name, that name, which is empty for a
-/// secret of the platform, and the secret's name.
-fn associated(place: &SecretPlace) -> Aad<Vec<u8>> {
+/// Returns what is authenticated with a value: the version of sealed values, the 16 bytes of the secret's version, the length of
+/// the function's name, that name, which is empty for a secret of the platform, and the secret's name.
+fn associated(place: &SecretPlace, version: SecretVersion) -> Aad<Vec<u8>> {
     let function = place.function.as_ref().map_or("", |function| function.as_str());
     let length = u8::try_from(function.len()).expect("a function's name has at most 63 bytes");
-    let mut bytes = vec![VERSION, length];
+    let mut bytes = vec![VERSION];
+    bytes.extend_from_slice(version.0.as_bytes());
+    bytes.push(length);
     bytes.extend_from_slice(function.as_bytes());
     bytes.extend_from_slice(place.name.as_str().as_bytes());
     Aad::from(bytes)
@@ -183,26 +201,48 @@ fn associated(place: &SecretPlace) -> Aad<Vec<u8>> {
 mod tests {
     use super::*;
 
+    fn key(byte: u8) -> KeyBytes {
+        Zeroizing::new([byte; KEY_LENGTH])
+    }
+
+    fn of(keys: &[KeyBytes]) -> Keyring {
+        Keyring {
+            keys: keys.iter().map(Key::new).collect(),
+            path: PathBuf::new(),
+            links: Links::Refused,
+        }
+    }
+
     fn keyring(keys: &[u8]) -> Keyring {
-        let keys: Vec<_> = keys.iter().map(|byte| Zeroizing::new([*byte; KEY_LENGTH])).collect();
-        Keyring::of(&keys)
+        of(&keys.iter().map(|byte| key(*byte)).collect::<Vec<_>>())
     }
 
     fn place(function: Option<&str>, name: &str) -> SecretPlace {
         SecretPlace { function: function.map(|name| name.parse().unwrap()), name: name.parse().unwrap() }
     }
 
+    /// A value that is sealed for this place.
+    fn sealed(keys: &Keyring, place: SecretPlace, value: &[u8]) -> SealedSecret {
+        let version = SecretVersion::new();
+        let (key, sealed) = keys.seal(&place, version, value);
+        SealedSecret { place, version, key, sealed, set_by: "token ada".to_owned() }
+    }
+
+    fn opened(keys: &Keyring, secret: &SealedSecret) -> Result<Vec<u8>, OpenError> {
+        keys.open(secret).map(|value| value.to_vec())
+    }
+
     #[test]
-    fn a_sealed_value_is_opened_at_its_place_only() {
+    fn a_sealed_value_is_opened_at_its_place_and_as_its_version_only() {
         let keys = keyring(&[1]);
         let own = place(Some("hello"), "API_KEY");
         for value in [&b""[..], b"a value", &[0; 64 * 1024]] {
-            let (key, sealed) = keys.seal(&own, value);
-            assert_eq!((&key, sealed.len()), (keys.newest(), value.len() + OVERHEAD));
-            assert_eq!(keys.open(&own, &key, &sealed).as_deref(), Ok(value));
+            let secret = sealed(&keys, own.clone(), value);
+            assert_eq!((&secret.key, secret.sealed.len()), (keys.newest(), value.len() + OVERHEAD));
+            assert_eq!(opened(&keys, &secret).as_deref(), Ok(value));
         }
-        let (key, sealed) = keys.seal(&own, b"a value");
-        assert!(!sealed.windows(7).any(|part| part == b"a value"));
+        let secret = sealed(&keys, own.clone(), b"a value");
+        assert!(!secret.sealed.windows(7).any(|part| part == b"a value"));
         for other in [
             place(None, "API_KEY"),
             place(Some("hello2"), "API_KEY"),
@@ -210,46 +250,50 @@ mod tests {
             place(Some("hell"), "oAPI_KEY"),
             place(None, "helloAPI_KEY"),
         ] {
-            assert_eq!(keys.open(&other, &key, &sealed), Err(OpenError::Damaged), "{other:?}");
+            let moved = SealedSecret { place: other, ..secret.clone() };
+            assert_eq!(opened(&keys, &moved), Err(OpenError::Damaged), "{moved:?}");
         }
-        assert_ne!(keys.seal(&own, b"a value").1, sealed, "each time with another nonce");
+        let later = SealedSecret { version: SecretVersion::new(), ..secret.clone() };
+        assert_eq!(opened(&keys, &later), Err(OpenError::Damaged), "an older value put back");
+        let again = keys.seal(&own, secret.version, b"a value").1;
+        assert_ne!(again, secret.sealed, "each time with another nonce");
     }
 
     #[test]
     fn a_value_that_was_damaged_is_not_opened() {
         let keys = keyring(&[1]);
-        let place = place(None, "API_KEY");
-        let (key, sealed) = keys.seal(&place, b"a value");
-        for index in 0..sealed.len() {
-            let mut damaged = sealed.clone();
+        let secret = sealed(&keys, place(None, "API_KEY"), b"a value");
+        let with = |sealed: Vec<u8>| opened(&keys, &SealedSecret { sealed, ..secret.clone() });
+        for index in 0..secret.sealed.len() {
+            let mut damaged = secret.sealed.clone();
             damaged[index] ^= 1;
-            assert_eq!(keys.open(&place, &key, &damaged), Err(OpenError::Damaged), "byte {index}");
-            assert_eq!(
-                keys.open(&place, &key, &sealed[..index]),
-                Err(OpenError::Damaged),
-                "{index} bytes"
-            );
+            assert_eq!(with(damaged), Err(OpenError::Damaged), "byte {index}");
+            assert_eq!(with(secret.sealed[..index].to_vec()), Err(OpenError::Damaged), "{index} bytes");
         }
-        let longer = [&sealed[..], &[0]].concat();
-        assert_eq!(keys.open(&place, &key, &longer), Err(OpenError::Damaged));
+        assert_eq!(with([&secret.sealed[..], &[0]].concat()), Err(OpenError::Damaged));
+        assert_eq!(
+            OpenError::Damaged.to_string(),
+            "it was damaged, or is not the one that was set here; set it again"
+        );
     }
 
     #[test]
     fn the_newest_key_seals_and_older_ones_still_open() {
-        let place = place(None, "API_KEY");
         let old = keyring(&[1]);
-        let (old_key, sealed) = old.seal(&place, b"a value");
+        let secret = sealed(&old, place(None, "API_KEY"), b"a value");
         let both = keyring(&[2, 1]);
-        assert_eq!(both.ids(), [both.newest().clone(), old_key.clone()]);
-        assert!(both.has(&old_key));
-        assert_eq!(both.open(&place, &old_key, &sealed).as_deref(), Ok(&b"a value"[..]));
-        let (new_key, resealed) = both.seal(&place, b"a value");
-        assert_eq!(new_key, *keyring(&[2]).newest());
-        assert_eq!(both.open(&place, &old_key, &resealed), Err(OpenError::Damaged));
-        let refused = old.open(&place, &new_key, &resealed).unwrap_err();
+        assert_eq!(both.ids(), [both.newest().clone(), secret.key.clone()]);
+        assert!(both.has(&secret.key));
+        assert_eq!(opened(&both, &secret).as_deref(), Ok(&b"a value"[..]));
+        let (key, sealed) = both.seal(&secret.place, secret.version, b"a value");
+        assert_eq!(key, *keyring(&[2]).newest());
+        let mislabelled = SealedSecret { sealed: sealed.clone(), ..secret.clone() };
+        assert_eq!(opened(&both, &mislabelled), Err(OpenError::Damaged));
+        let resealed = SealedSecret { key, sealed, ..secret };
+        let refused = opened(&old, &resealed).unwrap_err();
         assert_eq!(
             refused.to_string(),
-            format!("it is encrypted with the key {new_key}, which this host does not have")
+            format!("it is encrypted with the key {}, which this host does not have", resealed.key)
         );
     }
 
@@ -258,23 +302,40 @@ mod tests {
     fn values_that_were_stored_before_are_opened() {
         let mut bytes = Zeroizing::new([0; KEY_LENGTH]);
         (0_u8..).zip(bytes.iter_mut()).for_each(|(number, byte)| *byte = number);
-        let keys = Keyring::of(&[bytes]);
+        let keys = of(&[bytes]);
         assert_eq!(keys.newest().0, "99fba3193038f9d8");
         let nonce = std::array::from_fn(|index| u8::try_from(index).unwrap());
-        for (place, sealed) in [
+        let version = SecretVersion("0193a1b2-c3d4-7e5f-8a6b-7c8d9eafb0c1".parse().unwrap());
+        for (place, stored) in [
             (
                 place(Some("hello"), "API_KEY"),
-                "01000102030405060708090a0b2622a07aa990a7773cb88cd3c81a3b6c144cb9acfa6f00",
+                "01000102030405060708090a0b2622a07aa990a7f13a473eb23f08041f87ba7f48cae40c",
             ),
             (
                 place(None, "API_KEY"),
-                "01000102030405060708090a0b2622a07aa990a7e2f9e0dbc94474741842163fdb66e8c2",
+                "01000102030405060708090a0b2622a07aa990a764ff1f69a8b3664b6bd1e0f93f5663ce",
             ),
         ] {
-            let stored = hex::decode(sealed).unwrap();
-            assert_eq!(keys.open(&place, keys.newest(), &stored).as_deref(), Ok(&b"a value"[..]));
-            assert_eq!(hex::encode(keys.keys[0].seal(nonce, &place, b"a value")), sealed);
+            let sealed = keys.keys[0].seal(nonce, associated(&place, version), b"a value");
+            assert_eq!(hex::encode(&sealed), stored);
+            let sealed = hex::decode(stored).unwrap();
+            let (key, set_by) = (keys.newest().clone(), "token ada".to_owned());
+            let secret = SealedSecret { place, version, key, sealed, set_by };
+            assert_eq!(opened(&keys, &secret).as_deref(), Ok(&b"a value"[..]));
         }
+    }
+
+    #[test]
+    fn a_file_with_another_first_key_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret-key");
+        let keys = Keyring::read_or_make(&path).unwrap();
+        assert_eq!(keys.first_in_file().unwrap(), *keys.newest());
+        let both = format!("{}\n{}", "ab".repeat(KEY_LENGTH), std::fs::read_to_string(&path).unwrap());
+        std::fs::write(&path, both).unwrap();
+        assert_eq!(keys.first_in_file().unwrap(), *keyring(&[0xab]).newest());
+        std::fs::remove_file(&path).unwrap();
+        assert!(keys.first_in_file().is_err());
     }
 
     #[test]

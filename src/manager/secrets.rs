@@ -16,9 +16,11 @@ use super::{
 use crate::{
     error_chain::chain,
     keyring::{Keyring, OpenError},
-    model::{FunctionError, FunctionId, KeyId, Revision, SealedSecret, SecretName, SecretVersion},
+    model::{FunctionError, FunctionId, Revision, SealedSecret, SecretName, SecretVersion},
     store,
 };
+
+pub use crate::model::secret::lacks_key;
 
 /// Reads secrets for instances.
 pub struct SecretReader {
@@ -126,14 +128,6 @@ impl SecretReader {
     }
 }
 
-/// Returns why this host cannot use a secret that is encrypted with a key that it does not have.
-pub fn lacks_key(name: &SecretName, key: &KeyId) -> String {
-    format!(
-        "the secret '{name}' is encrypted with the key {key}, which this host does not have; give this host the file of \
-         --secret-key-file that has it"
-    )
-}
-
 /// Decrypts them; all of these names have to be there.
 fn opened(
     keyring: &Keyring,
@@ -157,18 +151,14 @@ fn not_set(name: &SecretName) -> FunctionError {
 }
 
 fn open(keyring: &Keyring, secret: &SealedSecret) -> Result<String, String> {
-    let SealedSecret { place, key, sealed, .. } = secret;
-    let name = &place.name;
-    let value = keyring.open(place, key, sealed).map_err(|error| match error {
+    let name = &secret.place.name;
+    let value = keyring.open(secret).map_err(|error| match error {
         OpenError::NoKey(key) => lacks_key(name, &key),
-        OpenError::Damaged => {
-            format!(
-                "the secret '{name}' cannot be decrypted: it was damaged, or belongs to another place"
-            )
-        }
+        OpenError::Damaged => format!("the secret '{name}' cannot be decrypted: {error}"),
     })?;
-    // The error of the conversion has the bytes.
-    String::from_utf8(value).map_err(|_| format!("the secret '{name}' is not UTF-8"))
+    // The error of the conversion has nothing of the value.
+    let text = std::str::from_utf8(&value).map_err(|_| format!("the secret '{name}' is not UTF-8"))?;
+    Ok(text.to_owned())
 }
 
 #[cfg(test)]
@@ -181,7 +171,9 @@ mod tests {
     use super::*;
     use crate::{
         manifest::{self, Defaults},
-        model::{Digest, FunctionName, RevisionNumber, SecretPlace, StoredSecret},
+        model::{
+            Digest, FunctionName, KeyId, RevisionNumber, SecretPlace, StoredSecret, StoredSecretInfo,
+        },
     };
 
     /// A store that has these secrets, or does not answer.
@@ -229,7 +221,14 @@ mod tests {
             self.answer(true)
         }
 
-        async fn secrets(&self) -> Result<Vec<StoredSecret>, store::Error> {
+        async fn secret(&self, _: &SecretPlace) -> Result<Option<StoredSecret>, store::Error> {
+            self.answer(None)
+        }
+
+        async fn secret_infos(
+            &self,
+            _: Option<&FunctionName>,
+        ) -> Result<Vec<StoredSecretInfo>, store::Error> {
             self.answer(Vec::new())
         }
 
@@ -265,8 +264,9 @@ mod tests {
 
     fn sealed(keyring: &Keyring, value: &[u8]) -> SealedSecret {
         let place = SecretPlace { function: None, name: name() };
-        let (key, sealed) = keyring.seal(&place, value);
-        SealedSecret { place, version: SecretVersion::new(), key, sealed, set_by: "test".to_owned() }
+        let version = SecretVersion::new();
+        let (key, sealed) = keyring.seal(&place, version, value);
+        SealedSecret { place, version, key, sealed, set_by: "test".to_owned() }
     }
 
     fn revision(names: &[SecretName]) -> Revision {
@@ -330,7 +330,8 @@ mod tests {
         store.set(damaged);
         assert_eq!(
             told().await,
-            "the secret 'API_KEY' cannot be decrypted: it was damaged, or belongs to another place"
+            "the secret 'API_KEY' cannot be decrypted: it was damaged, or is not the one that was set here; \
+             set it again"
         );
         store.set(sealed(&own, b"\xffhunter2"));
         assert_eq!(told().await, "the secret 'API_KEY' is not UTF-8");

@@ -429,8 +429,30 @@ pub struct KeyRotated {
     pub rotated: u64,
     /// The number of secrets that had that key already.
     pub unchanged: u64,
-    /// Secrets that stay as they are, since this host does not have their key.
-    pub left: Vec<SecretPlace>,
+    /// Secrets that do not have that key now.
+    pub left: Vec<LeftSecret>,
+}
+
+/// A secret that was not encrypted with the newest key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftSecret {
+    /// The name, and the function that it is for.
+    #[serde(flatten)]
+    pub place: SecretPlace,
+    /// The reason.
+    pub reason: LeftReason,
+}
+
+/// The reason why a secret was not encrypted with the newest key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeftReason {
+    /// This host does not have the key that it is encrypted with.
+    NoKey,
+    /// It cannot be decrypted with its key.
+    Damaged,
+    /// It was set or deleted each time that it was about to be written.
+    Changed,
 }
 
 /// The answer of every role to `GET /healthz` and `/readyz`.

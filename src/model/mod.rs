@@ -50,5 +50,6 @@ pub use phase::{Phase, PhaseName, Phases};
 pub use reason::Reason;
 pub use secret::{
     KeyId, MAX_SECRET, SealedSecret, SecretName, SecretPlace, SecretVersion, StoredSecret,
+    StoredSecretInfo,
 };
 pub use secret_url::SecretUrl;

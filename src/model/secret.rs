@@ -11,6 +11,55 @@ use super::FunctionName;
 /// The most bytes of a secret's value.
 pub const MAX_SECRET: usize = 64 * 1024;
 
+/// Refuses a value that cannot be a secret's: it has to be text that an environment variable can hold.
+pub fn check_value(value: &[u8]) -> Result<(), InvalidValue> {
+    if value.is_empty() {
+        Err(InvalidValue::Empty)
+    } else if value.len() > MAX_SECRET {
+        Err(InvalidValue::TooLarge)
+    } else if value.contains(&0) {
+        Err(InvalidValue::HasNul)
+    } else if std::str::from_utf8(value).is_err() {
+        Err(InvalidValue::NotText)
+    } else {
+        Ok(())
+    }
+}
+
+/// An error: the value cannot be a secret's. Its text, which has nothing of the value, goes on after "the value".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidValue {
+    /// It has no bytes.
+    #[error("is empty")]
+    Empty,
+    /// It has more than [`MAX_SECRET`] bytes.
+    #[error("has more than 64 KiB, the most of a secret")]
+    TooLarge,
+    /// It has a NUL byte.
+    #[error("has a NUL byte, which an environment variable cannot hold")]
+    HasNul,
+    /// It is not UTF-8.
+    #[error("is not UTF-8 text")]
+    NotText,
+}
+
+impl InvalidValue {
+    /// Returns advice about the next step.
+    pub fn hint(self) -> &'static str {
+        match self {
+            Self::Empty => {
+                "`cloudfunc secret set` reads the value from stdin; `cloudfunc secret delete` deletes a secret"
+            }
+            Self::TooLarge => {
+                "encrypt larger data, deploy it with the function, and keep its key as the secret"
+            }
+            Self::HasNul | Self::NotText => {
+                "encode it, as base64 for example, and decode it in the function"
+            }
+        }
+    }
+}
+
 /// A secret's name, which is that of the environment variable in which a function finds it: `[A-Za-z_][A-Za-z0-9_]*`, at
 /// most 128 bytes, and none of the platform's own.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -77,6 +126,21 @@ impl fmt::Display for KeyId {
     }
 }
 
+/// Returns why a host cannot use a secret that is encrypted with a key that it does not have.
+pub fn lacks_key(name: &SecretName, key: &KeyId) -> String {
+    format!(
+        "the secret '{name}'{OF_KEY}{key}, which this host does not have; give this host the file of \
+         --secret-key-file that has it"
+    )
+}
+
+/// Returns whether the reason why a host cannot run a function is one of [`lacks_key`].
+pub fn is_lack_of_key(reason: &str) -> bool {
+    reason.starts_with("the secret '") && reason.contains(OF_KEY)
+}
+
+const OF_KEY: &str = " is encrypted with the key ";
+
 /// A secret's place: a name, of one function or of the platform. A function's own comes before the platform's.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SecretPlace {
@@ -132,9 +196,50 @@ pub struct StoredSecret {
     pub set_at: Timestamp,
 }
 
+/// What is known of a stored secret besides its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredSecretInfo {
+    /// Its place.
+    pub place: SecretPlace,
+    /// The id of the key that it is encrypted with.
+    pub key: KeyId,
+    /// The name of the caller that set it.
+    pub set_by: String,
+    /// The time when its name was first set.
+    pub created_at: Timestamp,
+    /// The time when its value was set.
+    pub set_at: Timestamp,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_is_text_of_a_bounded_length() {
+        assert_eq!(check_value(b"x\n"), Ok(()));
+        assert_eq!(check_value(&vec![b'x'; MAX_SECRET]), Ok(()));
+        for (value, problem) in [
+            (vec![], "is empty"),
+            (vec![b'x'; MAX_SECRET + 1], "has more than 64 KiB, the most of a secret"),
+            (b"a\0b".to_vec(), "has a NUL byte, which an environment variable cannot hold"),
+            (vec![0xff], "is not UTF-8 text"),
+        ] {
+            assert_eq!(check_value(&value).unwrap_err().to_string(), problem);
+        }
+    }
+
+    #[test]
+    fn the_lack_of_a_key_is_told_from_other_reasons() {
+        let reason = lacks_key(&"API_KEY".parse().unwrap(), &KeyId("0123456789abcdef".to_owned()));
+        assert_eq!(
+            reason,
+            "the secret 'API_KEY' is encrypted with the key 0123456789abcdef, which this host does not have; give this host \
+             the file of --secret-key-file that has it"
+        );
+        assert!(is_lack_of_key(&reason));
+        assert!(!is_lack_of_key("its packages are for Python 3.12, and this host has Python 3.13"));
+    }
 
     #[test]
     fn a_secret_has_the_name_of_a_variable() {

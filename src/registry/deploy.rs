@@ -16,7 +16,7 @@ use crate::{
     http::{Answer, Failure},
     model::{
         Caller, Code, Dependencies, Digest, FunctionId, FunctionSpec, Problem, api::Deployed,
-        audit::action, code, message::LoadCheck,
+        audit::action, code, message::LoadCheck, secret::is_lack_of_key,
     },
     store::{self, NewRevision},
 };
@@ -63,7 +63,8 @@ impl Registry {
     ) -> Answer<Deployed> {
         let archive = source.archive.take();
         let kept = archive.clone().filter(|archive| archive.len() <= MAX_KEPT);
-        self.check_secrets(&source.name, &source.spec).await?;
+        // Before the build, which may take minutes, and again when it is registered.
+        self.check_secrets(by, &source.name, &source.spec).await?;
         let unchanged = self.unchanged(&source).await?;
         // A name of an image may stand for another one by now: that is looked up first.
         let by_name = matches!(source.spec.code, Code::Image { .. });
@@ -139,6 +140,8 @@ impl Registry {
     ) -> Answer<Result<Deployed, String>> {
         let Registration { by, refresh, notice, output } = rest;
         let (name, fresh) = (new.name.clone(), new.dependencies.clone().filter(|_| refresh));
+        let changes = self.secret_changes.lock().await;
+        self.check_secrets(&by, &name, &new.spec).await?;
         let mut added = self.store.add_revision(new.clone()).await;
         // It went, while this was built, with the last revision that had named it.
         if matches!(added, Err(store::Error::Missing(_)))
@@ -147,6 +150,7 @@ impl Registry {
             self.store.put_blob(&new.source, archive).await?;
             added = self.store.add_revision(new).await;
         }
+        drop(changes);
         let revision = match added {
             Err(store::Error::Missing(what)) => return Ok(Err(what)),
             added => added?,
@@ -194,7 +198,14 @@ impl Registry {
         let active = self.store.revision(function.id, function.active_revision).await?;
         let same = active.filter(|active| active.source == *digest && active.spec == *spec);
         let Some(active) = same else { return Ok(None) };
-        let is_usable = self.store.unusable(function.id).await?.is_empty();
+        let is_usable = match active.dependencies {
+            None => true,
+            // Another build does not give a host the key of a secret.
+            Some(_) => {
+                let unusable = self.store.unusable(function.id).await?;
+                unusable.iter().all(|one| is_lack_of_key(&one.reason))
+            }
+        };
         let deployed = Deployed {
             name: name.clone(),
             revision: active.number,
@@ -214,7 +225,7 @@ struct Unchanged {
     deployed: Deployed,
     packages: Option<Digest>,
     bundle: Option<Digest>,
-    /// False where a manager cannot run it: built by that one, its packages may be others.
+    /// False where a manager cannot use its packages: built by that one, they may be others.
     is_usable: bool,
 }
 

@@ -1,6 +1,6 @@
 //! Functions as callers see them.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use axum::{
     body::Body,
@@ -12,7 +12,7 @@ use crate::{
     error_chain::chain,
     http::{Answer, function_not_found},
     model::{
-        Caller, Code, Digest, Function, FunctionName, Problem, TokenRole,
+        Caller, Code, Digest, Function, FunctionName, FunctionSpec, Problem, TokenRole,
         api::{FunctionInfo, NotKept, Packages, Page},
         route,
     },
@@ -125,16 +125,84 @@ impl Registry {
     }
 }
 
-/// Leaves out the values that a function is given, its variables and the arguments of its Dockerfile, where the caller may
-/// only call it.
-fn shown(mut info: FunctionInfo, caller: &Caller) -> FunctionInfo {
-    if caller.role < TokenRole::Deploy {
-        info.spec.env.clear();
-        if let Code::Dockerfile { args, .. } = &mut info.spec.code {
-            args.clear();
-        }
+/// Leaves out what a function is given, how it is built and what it fails at, where the caller may only call it. Each field is
+/// named, so that a new one has to be decided on.
+fn shown(info: FunctionInfo, caller: &Caller) -> FunctionInfo {
+    if caller.role >= TokenRole::Deploy {
+        return info;
     }
-    info
+    let FunctionInfo {
+        name,
+        id,
+        active_revision,
+        created_at,
+        deployed_at,
+        is_warm,
+        instances,
+        image,
+        installed,
+        // Their reasons name secrets, keys and what the code says.
+        not_kept: _,
+        unusable: _,
+        spec,
+    } = info;
+    FunctionInfo {
+        name,
+        id,
+        active_revision,
+        created_at,
+        deployed_at,
+        is_warm,
+        instances,
+        image,
+        installed,
+        not_kept: None,
+        unusable: Vec::new(),
+        spec: shown_spec(spec),
+    }
+}
+
+fn shown_spec(spec: FunctionSpec) -> FunctionSpec {
+    let FunctionSpec {
+        description,
+        mut code,
+        handler,
+        interface,
+        command,
+        timeout,
+        load_timeout,
+        memory_bytes,
+        cpus,
+        network,
+        env: _,
+        secrets: _,
+        rate_limit,
+        build_command: _,
+        scaling,
+        from_source,
+    } = spec;
+    match &mut code {
+        Code::Language { language: _, version: _, package: _ } | Code::Image { image: _ } => {}
+        Code::Dockerfile { dockerfile: _, args, network: _ } => args.clear(),
+    }
+    FunctionSpec {
+        description,
+        code,
+        handler,
+        interface,
+        command,
+        timeout,
+        load_timeout,
+        memory_bytes,
+        cpus,
+        network,
+        env: BTreeMap::new(),
+        secrets: Vec::new(),
+        rate_limit,
+        build_command: None,
+        scaling,
+        from_source,
+    }
 }
 
 fn info(ActiveFunction { function, revision }: ActiveFunction, instances: u32) -> FunctionInfo {
@@ -157,15 +225,21 @@ fn info(ActiveFunction { function, revision }: ActiveFunction, instances: u32) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{FunctionId, Network, RevisionNumber};
+    use crate::model::{BuildCommand, FunctionId, ManagerId, Network, RevisionNumber, api::Unusable};
 
     fn of_dockerfile() -> FunctionInfo {
         let manifest =
             "dockerfile = 'Dockerfile'\n[build]\nargs = { KEY = 'hunter2' }\n[env]\nKEY = 'hunter2'\n";
         let defaults = crate::manifest::Defaults::default();
-        let spec = crate::manifest::parse(manifest, "cloudfunc.toml", &defaults).unwrap().spec;
+        let mut spec = crate::manifest::parse(manifest, "cloudfunc.toml", &defaults).unwrap().spec;
+        spec.secrets = vec!["HUNTER2_KEY".parse().unwrap()];
+        let command = vec!["make".to_owned(), "hunter2".to_owned()];
+        spec.build_command = Some(BuildCommand { command, network: Network::None });
+        let name: FunctionName = "f".parse().unwrap();
+        let reason = "the secret 'HUNTER2_KEY' is not set".to_owned();
+        let (revision, since) = (RevisionNumber(1), jiff::Timestamp::UNIX_EPOCH);
         FunctionInfo {
-            name: "f".parse().unwrap(),
+            name: name.clone(),
             id: FunctionId::new(),
             active_revision: RevisionNumber(1),
             created_at: jiff::Timestamp::UNIX_EPOCH,
@@ -174,14 +248,14 @@ mod tests {
             instances: 0,
             image: "image".to_owned(),
             installed: None,
-            not_kept: None,
-            unusable: Vec::new(),
+            not_kept: Some(NotKept { function: name, revision, since, reason: reason.clone() }),
+            unusable: vec![Unusable { manager: ManagerId::new(), reason }],
             spec,
         }
     }
 
     #[test]
-    fn only_who_deploys_sees_what_a_function_is_given() {
+    fn only_who_deploys_sees_what_a_function_is_given_and_what_it_fails_at() {
         let whole = of_dockerfile();
         let seen = |role| {
             let seen = shown(whole.clone(), &Caller { role, ..Caller::internal() });
@@ -190,10 +264,12 @@ mod tests {
         for role in [TokenRole::Deploy, TokenRole::Admin] {
             assert_eq!(seen(role), serde_json::to_string(&whole).unwrap(), "{role}");
         }
-        assert_eq!(seen(TokenRole::Deploy).matches("hunter2").count(), 2);
-        assert!(!seen(TokenRole::Invoke).contains("hunter2"));
-        let mut blank = whole.clone();
+        assert_eq!(seen(TokenRole::Deploy).to_lowercase().matches("hunter2").count(), 6);
+        assert!(!seen(TokenRole::Invoke).to_lowercase().contains("hunter2"));
+        let mut blank = FunctionInfo { not_kept: None, unusable: Vec::new(), ..whole.clone() };
         blank.spec.env.clear();
+        blank.spec.secrets.clear();
+        blank.spec.build_command = None;
         blank.spec.code = Code::Dockerfile {
             dockerfile: "Dockerfile".to_owned(),
             args: std::collections::BTreeMap::new(),

@@ -15,6 +15,7 @@ mod missing_keys;
 mod prune;
 mod routes;
 mod secret_checks;
+mod secret_key;
 mod secrets;
 mod token_changes;
 mod token_uses;
@@ -78,6 +79,9 @@ struct Registry {
     generations: token_changes::Generations,
     /// Uses of tokens that are to be written.
     uses: token_uses::Uses,
+    /// Held from a look at which secrets there are until what depends on it is done: of two deletes at once, each would see the
+    /// other's secret stand in for its own. Another host's changes are not kept out by it.
+    secret_changes: tokio::sync::Mutex<()>,
     /// Cancelled at a stop: requests that only wait for a change are answered.
     stop: CancellationToken,
 }
@@ -114,6 +118,7 @@ pub async fn run(
         audit_log,
         generations: token_changes::Generations::default(),
         uses: token_uses::Uses::default(),
+        secret_changes: tokio::sync::Mutex::default(),
         stop: shutdown.soft.clone(),
     });
     tracing::info!("registry ready");

@@ -18,15 +18,15 @@ use super::{
     Registry, audit_log, build_log,
     change::{MAX_REQUEST, to_the_end},
     checks::{Report, Source, upload_too_large},
-    classic, list, prune, secrets, token_changes, tokens,
+    classic, list, prune, secret_key, secrets, token_changes, tokens,
 };
 use crate::{
     backends::store_and_queue,
     bundle,
     error_chain::chain,
     http::{
-        Answer, At, CalledBy, Failure, Query, Routed as _, health_routes, read_body, read_decoded,
-        read_document,
+        Answer, At, CalledBy, Failure, Query, Routed as _, for_role, health_routes, read_body,
+        read_decoded, read_document,
     },
     model::{
         Caller, FunctionName, Problem, RevisionNumber,
@@ -71,8 +71,8 @@ pub fn routes(registry: Arc<Registry>) -> Router {
         .answers(&route::LIST_SECRETS, secrets::list)
         .answers(&route::SET_SECRET, secrets::set)
         .answers(&route::DELETE_SECRET, secrets::delete)
-        .answers(&route::ROTATE_SECRET_KEY, secrets::rotate_key)
-        .route("/functions", post(classic::register))
+        .answers(&route::ROTATE_SECRET_KEY, secret_key::rotate)
+        .route("/functions", for_role(route::CLASSIC_DEPLOY.endpoint.needs, post(classic::register)))
         .route("/functions/{name}", get(classic::show))
         .route("/functions/{name}/warm", patch(classic::report_warm))
         .with_state(registry)
@@ -254,11 +254,16 @@ async fn activate(
     };
     to_the_end(async move {
         let function = registry.find(&name, &caller).await?;
-        if let Some(wanted) = registry.store.revision(function.id, revision).await? {
+        let wanted = registry.store.revision(function.id, revision).await?;
+        if let Some(wanted) = &wanted {
             registry.check_kept_memory(&name, &wanted.spec).await?;
-            registry.check_secrets(&name, &wanted.spec).await?;
+        }
+        let changes = registry.secret_changes.lock().await;
+        if let Some(wanted) = &wanted {
+            registry.check_secrets(&caller, &name, &wanted.spec).await?;
         }
         let function = registry.store.activate(&name, revision, expected).await?;
+        drop(changes);
         registry.announce_changed(function.id).await;
         let detail = Some(format!("revision {revision}"));
         registry.audit(&caller, action::ACTIVATE, Some(name.to_string()), detail).await;

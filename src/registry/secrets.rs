@@ -1,5 +1,4 @@
-//! Secrets: listed, set, deleted, and encrypted with the newest key. Their values are encrypted here and leave in no answer,
-//! error or log.
+//! Secrets: listed, set and deleted. Their values are encrypted here and leave in no answer, error or log.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -13,28 +12,25 @@ use axum::{
     response::IntoResponse as _,
 };
 
-use super::{Registry, change::to_the_end};
+use super::{Registry, change::to_the_end, secret_checks::limits_of};
 use crate::{
     http::{Answer, At, CalledBy, Query, read_decoded},
-    keyring::OpenError,
     model::{
-        Caller, FunctionName, MAX_SECRET, Problem, SealedSecret, SecretName, SecretPlace, SecretVersion,
-        StoredSecret,
-        api::{KeyRotated, Page, SecretInfo, SecretSet},
+        Caller, FunctionName, FunctionSpec, MAX_SECRET, Problem, SealedSecret, SecretName, SecretPlace,
+        SecretVersion, StoredSecretInfo,
+        api::{Page, SecretInfo, SecretSet},
         audit::action,
         code,
         message::Change,
         route,
+        secret::{InvalidValue, check_value},
     },
-    units::show_bytes,
 };
 
 /// Functions read at once.
 const PAGE: u32 = 500;
-/// The most secrets of a platform: all of them are in memory while they are listed or encrypted anew.
+/// The most secrets of a platform: what is known of them is in memory while they are listed.
 const MAX_SECRETS: usize = 10_000;
-/// Passes over all secrets in which those that were set meanwhile are looked at again.
-const PASSES: usize = 3;
 /// Functions that are named where a secret is in use; more would hide the rest.
 const NAMED: usize = 5;
 
@@ -52,15 +48,15 @@ pub async fn list(
     let query = Query::read(uri.query(), route::LIST_SECRETS.endpoint.query)?;
     let function = query.one("function", str::parse::<FunctionName>)?;
     check_reach(&caller, function.as_ref())?;
-    let all = registry.store.secrets().await?;
-    let places = all.iter().map(|one| one.secret.place.clone()).collect();
+    let listed = registry.store.secret_infos(function.as_ref()).await?;
+    // Of one function, its own come before the platform's, which are not listed.
+    let places = listed.iter().map(|one| one.place.clone()).collect();
     let mut users = registry.users(function.as_ref(), &places).await?;
-    let is_asked = |one: &StoredSecret| function.is_none() || one.secret.place.function == function;
-    let info = |one: StoredSecret| {
-        let used_by = users.remove(&one.secret.place).unwrap_or_default();
+    let info = |one: StoredSecretInfo| {
+        let used_by = users.remove(&one.place).unwrap_or_default();
         registry.info_of(one, used_by)
     };
-    Ok(Json(Page { items: all.into_iter().filter(is_asked).map(info).collect(), next: None }))
+    Ok(Json(Page { items: listed.into_iter().map(info).collect(), next: None }))
 }
 
 /// `PUT /v1/secrets/{secret}`: the body is the value, byte for byte.
@@ -75,14 +71,9 @@ pub async fn set(
     let existing = query.flag("existing", false)?;
     let place = SecretPlace { function: query.one("function", str::parse::<FunctionName>)?, name };
     check_reach(&caller, place.function.as_ref())?;
-    let too_large = || {
-        let limit = show_bytes(MAX_SECRET as u64);
-        let detail = format!("the value of the {} is larger than the limit of {limit}", said(&place));
-        Problem::new(code::PAYLOAD_TOO_LARGE, detail)
-            .hint("put large files into the bundle or a store, and the key to them into the secret")
-    };
+    let too_large = || invalid(&place, InvalidValue::TooLarge);
     let value = read_decoded(&mut parts.headers, body, MAX_SECRET, too_large).await?;
-    check_value(&place, &value)?;
+    check_value(&value).map_err(|problem| invalid(&place, problem))?;
     to_the_end(async move {
         let set = registry.set_secret(&caller, place, &value, existing).await?;
         let status = if set.replaced { StatusCode::OK } else { StatusCode::CREATED };
@@ -106,31 +97,14 @@ pub async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `POST /v1/secret-key/rotate`
-pub async fn rotate_key(
-    State(registry): Shared,
-    CalledBy(caller): CalledBy,
-    uri: Uri,
-) -> Answer<Json<KeyRotated>> {
-    Query::read(uri.query(), route::ROTATE_SECRET_KEY.endpoint.query)?;
-    to_the_end(async move { registry.rotate_secret_key(&caller).await.map(Json) }).await
-}
-
 impl Registry {
     fn info_of(
         &self,
-        StoredSecret { secret, created_at, set_at }: StoredSecret,
+        StoredSecretInfo { place, key, set_by, created_at, set_at }: StoredSecretInfo,
         used_by: Vec<FunctionName>,
     ) -> SecretInfo {
-        SecretInfo {
-            key_is_here: self.keyring.has(&secret.key),
-            place: secret.place,
-            key: secret.key,
-            set_by: secret.set_by,
-            created_at,
-            set_at,
-            used_by,
-        }
+        let key_is_here = self.keyring.has(&key);
+        SecretInfo { place, key, key_is_here, set_by, created_at, set_at, used_by }
     }
 
     async fn set_secret(
@@ -140,6 +114,7 @@ impl Registry {
         value: &[u8],
         existing: bool,
     ) -> Answer<SecretSet> {
+        let _changes = self.secret_changes.lock().await;
         // Asked before anything is changed, so that a failure leaves all as it was.
         let mut places = self.places().await?;
         if places.insert(place.clone()) && places.len() > MAX_SECRETS {
@@ -148,40 +123,59 @@ impl Registry {
             return Err(Problem::new(code::INVALID_SECRET, detail).hint(hint).into());
         }
         let used_by = self.users_of(&place, &places).await?;
-        let (key, sealed) = self.keyring.seal(&place, value);
-        let (version, set_by) = (SecretVersion::new(), caller.name.clone());
+        self.check_room_for(&place, value, &used_by).await?;
+        let version = SecretVersion::new();
+        let (key, sealed) = self.keyring.seal(&place, version, value);
+        let set_by = caller.name.clone();
         let secret = SealedSecret { place: place.clone(), version, key, sealed, set_by };
-        let Some(replaced) = self.store.put_secret(&secret, existing).await? else {
-            return Err(not_found(&place).into());
-        };
-        self.announce(Change::SecretChanged { place: place.clone() }).await;
+        let put = self.store.put_secret(&secret, existing).await;
+        // After an error, too: it may have happened.
+        if !matches!(put, Ok(None)) {
+            self.announce(Change::SecretChanged { place: place.clone() }).await;
+        }
+        let Some(replaced) = put? else { return Err(not_found(&place).into()) };
         tracing::info!(secret = %place.name, function = function_of(&place), replaced, "secret set");
         self.audit_secret(caller, action::SECRET_SET, &place).await;
         Ok(SecretSet { place, replaced, used_by })
     }
 
     async fn delete_secret(&self, caller: &Caller, place: SecretPlace, force: bool) -> Answer<()> {
+        let _changes = self.secret_changes.lock().await;
         let places = self.places().await?;
-        if places.contains(&place) && !force {
-            self.check_unused(&place, &places).await?;
+        if places.contains(&place) {
+            self.check_unused(caller, &place, &places, force).await?;
         }
-        if !self.store.delete_secret(&place).await? {
+        let deleted = self.store.delete_secret(&place).await;
+        // After an error, too: it may have happened.
+        if !matches!(deleted, Ok(false)) {
+            self.announce(Change::SecretChanged { place: place.clone() }).await;
+        }
+        if !deleted? {
             return Err(not_found(&place).into());
         }
-        self.announce(Change::SecretChanged { place: place.clone() }).await;
         tracing::info!(secret = %place.name, function = function_of(&place), "secret deleted");
         self.audit_secret(caller, action::SECRET_DELETE, &place).await;
         Ok(())
     }
 
-    /// Refuses to delete a secret without which an active revision has none of that name.
-    async fn check_unused(&self, place: &SecretPlace, places: &HashSet<SecretPlace>) -> Answer<()> {
-        let platforms = SecretPlace { function: None, name: place.name.clone() };
-        if place.function.is_some() && places.contains(&platforms) {
-            return Ok(());
-        }
+    /// Refuses to delete a secret without which an active revision has none of that name, or, by a token for some functions, one
+    /// in whose place an active revision would get the platform's.
+    async fn check_unused(
+        &self,
+        caller: &Caller,
+        place: &SecretPlace,
+        places: &HashSet<SecretPlace>,
+        force: bool,
+    ) -> Answer<()> {
         let users = self.users_of(place, places).await?;
         if users.is_empty() {
+            return Ok(());
+        }
+        if caller.is_limited() {
+            return Err(not_by(caller, place).into());
+        }
+        let platforms = SecretPlace { function: None, name: place.name.clone() };
+        if force || place.function.is_some() && places.contains(&platforms) {
             return Ok(());
         }
         let shown: Vec<String> = users.iter().take(NAMED).map(|name| format!("'{name}'")).collect();
@@ -193,53 +187,6 @@ impl Registry {
         let hint =
             "deploy them without it first, or delete it all the same with `--force` (?force=true)";
         Err(Problem::new(code::SECRET_IN_USE, detail).hint(hint).into())
-    }
-
-    async fn rotate_secret_key(&self, caller: &Caller) -> Answer<KeyRotated> {
-        let key = self.keyring.newest().clone();
-        let mut done = KeyRotated { key: key.clone(), rotated: 0, unchanged: 0, left: Vec::new() };
-        for pass in 0..PASSES {
-            done.left.clear();
-            let mut changed_meanwhile = false;
-            for StoredSecret { secret, .. } in self.store.secrets().await? {
-                if secret.key == key {
-                    done.unchanged += u64::from(pass == 0);
-                    continue;
-                }
-                let Some(resealed) = self.resealed(&secret) else {
-                    done.left.push(secret.place);
-                    continue;
-                };
-                match self.store.reseal_secret(&resealed).await? {
-                    true => done.rotated += 1,
-                    false => changed_meanwhile = true,
-                }
-            }
-            if !changed_meanwhile {
-                break;
-            }
-        }
-        let KeyRotated { rotated, unchanged, left, .. } = &done;
-        tracing::info!(%key, rotated, unchanged, left = left.len(), "secrets encrypted with the newest key");
-        let detail = format!("{rotated} encrypted with the key {key}, {} left", left.len());
-        self.audit(caller, action::SECRET_KEY_ROTATE, None, Some(detail)).await;
-        Ok(done)
-    }
-
-    /// The same secret, encrypted with the newest key; none where it cannot be read here.
-    fn resealed(&self, secret: &SealedSecret) -> Option<SealedSecret> {
-        let value = match self.keyring.open(&secret.place, &secret.key, &secret.sealed) {
-            Ok(value) => zeroize::Zeroizing::new(value),
-            Err(error) => {
-                if error == OpenError::Damaged {
-                    let function = function_of(&secret.place);
-                    tracing::error!(secret = %secret.place.name, function, %error, "a secret cannot be read");
-                }
-                return None;
-            }
-        };
-        let (key, sealed) = self.keyring.seal(&secret.place, &value);
-        Some(SealedSecret { key, sealed, ..secret.clone() })
     }
 
     async fn audit_secret(&self, caller: &Caller, action: &'static str, place: &SecretPlace) {
@@ -268,7 +215,8 @@ impl Registry {
     async fn users(&self, only: Option<&FunctionName>, places: &HashSet<SecretPlace>) -> Answer<Users> {
         let mut users = Users::new();
         if let Some(function) = only {
-            let names = self.secrets_of_active(function).await?;
+            let spec = self.active_spec(function).await?;
+            let names = spec.map(|spec| spec.secrets).unwrap_or_default();
             add_user(&mut users, function, names, places);
             return Ok(users);
         }
@@ -286,10 +234,11 @@ impl Registry {
         }
     }
 
-    async fn secrets_of_active(&self, function: &FunctionName) -> Answer<Vec<SecretName>> {
-        let Some(function) = self.store.function(function).await? else { return Ok(Vec::new()) };
+    /// The manifest of a function's active revision; none where it does not exist.
+    pub async fn active_spec(&self, function: &FunctionName) -> Answer<Option<FunctionSpec>> {
+        let Some(function) = self.store.function(function).await? else { return Ok(None) };
         let active = self.store.revision(function.id, function.active_revision).await?;
-        Ok(active.map(|active| active.spec.secrets).unwrap_or_default())
+        Ok(active.map(|active| active.spec))
     }
 }
 
@@ -321,22 +270,20 @@ fn check_reach(caller: &Caller, function: Option<&FunctionName>) -> Answer<()> {
     }
 }
 
-/// Refuses what an environment variable cannot hold. The text has nothing of the value.
-fn check_value(place: &SecretPlace, value: &[u8]) -> Answer<()> {
-    let (problem, hint) = if value.is_empty() {
-        ("is empty", "send the value as the body; `cloudfunc secret set` reads it from standard input")
-    } else if value.contains(&0) {
-        (
-            "has a NUL byte, which an environment variable cannot hold",
-            "encode it, as base64 for example, and decode it in the function",
-        )
-    } else if std::str::from_utf8(value).is_err() {
-        ("is not UTF-8 text", "encode it, as base64 for example, and decode it in the function")
-    } else {
-        return Ok(());
+/// The text has nothing of the value.
+fn invalid(place: &SecretPlace, problem: InvalidValue) -> Problem {
+    let code = match problem {
+        InvalidValue::TooLarge => code::PAYLOAD_TOO_LARGE,
+        InvalidValue::Empty | InvalidValue::HasNul | InvalidValue::NotText => code::INVALID_SECRET,
     };
-    let detail = format!("the value of the {} {problem}", said(place));
-    Err(Problem::new(code::INVALID_SECRET, detail).hint(hint).into())
+    Problem::new(code, format!("the value of the {} {problem}", said(place))).hint(problem.hint())
+}
+
+/// It does not tell if the platform has one of that name.
+fn not_by(caller: &Caller, place: &SecretPlace) -> Problem {
+    let (limits, secret) = (limits_of(caller), said(place));
+    let detail = format!("{limits}, and without the {secret} it may get one that is for all functions");
+    Problem::new(code::FORBIDDEN, detail).hint("deploy the function without the secret first")
 }
 
 fn not_found(place: &SecretPlace) -> Problem {
@@ -353,6 +300,6 @@ fn said(SecretPlace { function, name }: &SecretPlace) -> String {
 }
 
 /// For the log.
-fn function_of(place: &SecretPlace) -> Option<&str> {
+pub fn function_of(place: &SecretPlace) -> Option<&str> {
     place.function.as_ref().map(FunctionName::as_str)
 }

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use super::Error;
 use crate::model::{
     FunctionName, KeyId, SealedSecret, SecretName, SecretPlace, SecretVersion, StoredSecret,
+    StoredSecretInfo,
 };
 
 /// Secrets by their place. Those of a function go with it, see [`Functions::delete_function`].
@@ -20,8 +21,14 @@ pub trait Secrets: Send + Sync {
     async fn reseal_secret(&self, secret: &SealedSecret) -> Result<bool, Error>;
     /// Deletes a secret. False when there is none at this place.
     async fn delete_secret(&self, place: &SecretPlace) -> Result<bool, Error>;
-    /// Returns all secrets, by function and name, those of the platform first.
-    async fn secrets(&self) -> Result<Vec<StoredSecret>, Error>;
+    /// Returns the secret at this place; none where there is none.
+    async fn secret(&self, place: &SecretPlace) -> Result<Option<StoredSecret>, Error>;
+    /// Returns what is known of all secrets, or of those of one function alone, besides their values: by function and name, those
+    /// of the platform first.
+    async fn secret_infos(
+        &self,
+        function: Option<&FunctionName>,
+    ) -> Result<Vec<StoredSecretInfo>, Error>;
     /// Returns the secrets that a function gets for these names, by name: its own, or else the platform's. A name that has
     /// neither is left out.
     async fn secrets_of(

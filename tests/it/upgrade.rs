@@ -198,7 +198,8 @@ async fn is_as_it_was(platform: &TestPlatform, id: &str, told: &Value) {
 async fn nothing_is_missing(platform: &TestPlatform, fixture: &Fixture) {
     let store = store::connect(&platform.platform.store).await.unwrap();
     let totals = store.totals().await.unwrap();
-    let (tokens, secrets) = (store.tokens(None, 10).await.unwrap(), store.secrets().await.unwrap());
+    let (tokens, secrets) =
+        (store.tokens(None, 10).await.unwrap(), store.secret_infos(None).await.unwrap());
     store.close().await;
     assert!(tokens.is_empty() && secrets.is_empty(), "there were none: {tokens:?} {secrets:?}");
     assert!(totals.balance(), "{totals:?}");

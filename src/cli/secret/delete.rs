@@ -57,16 +57,20 @@ impl Delete {
             }
         }
         client.delete_secret(&place.name, place.function.as_ref(), self.force).await?;
+        // Without --force it would not have been deleted otherwise.
+        let stands_in = place.function.is_some() && !used_by.is_empty() && {
+            let platforms = SecretPlace { function: None, name: place.name.clone() };
+            let all = if self.force { Some(client.secrets(None).await) } else { None };
+            all.is_none_or(|all| {
+                all.is_ok_and(|page| page.items.iter().any(|one| one.place == platforms))
+            })
+        };
         if out.json() {
             return out.document(&json!({ "deleted": place, "used_by": used_by }));
         }
         out.line(&format!("deleted {secret}"))?;
         if !used_by.is_empty() {
-            out.note(&format!(
-                "it was used by {}: instances need another {} to start",
-                names(&used_by),
-                place.name
-            ));
+            out.note(&consequence(&place, &used_by, stands_in));
         }
         out.next("cloudfunc secret list");
         Ok(())
@@ -92,4 +96,32 @@ fn in_use(secret: &str, used_by: &[FunctionName]) -> Error {
             "deploy {them} without the secret first, or delete the secret all the same with --force"
         ))
         .code(code::SECRET_IN_USE.code)
+}
+
+/// `stands_in`: there is one of the same name for all functions.
+fn consequence(place: &SecretPlace, used_by: &[FunctionName], stands_in: bool) -> String {
+    let (users, name) = (names(used_by), &place.name);
+    match stands_in {
+        true => format!("it was used by {users}: instances get the {name} of all functions now"),
+        false => format!("it was used by {users}: instances need another {name} to start"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_told_what_instances_get_instead() {
+        let users: [FunctionName; 1] = ["shop".parse().unwrap()];
+        let place = SecretPlace { function: Some(users[0].clone()), name: "API_KEY".parse().unwrap() };
+        assert_eq!(
+            consequence(&place, &users, true),
+            "it was used by shop: instances get the API_KEY of all functions now"
+        );
+        assert_eq!(
+            consequence(&place, &users, false),
+            "it was used by shop: instances need another API_KEY to start"
+        );
+    }
 }

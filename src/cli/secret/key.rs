@@ -3,7 +3,7 @@
 use super::shown;
 use crate::{
     cli::{Error, Output, target::Target},
-    model::api::KeyRotated,
+    model::api::{KeyRotated, LeftReason},
 };
 
 pub async fn rotate(target: &Target, out: &Output) -> Result<(), Error> {
@@ -48,26 +48,42 @@ fn secrets(number: u64) -> String {
     if number == 1 { "1 secret is".to_owned() } else { format!("{number} secrets are") }
 }
 
-/// The error about secrets that stay as they are.
+/// The error about secrets that do not have the newest key.
 fn left(rotated: &KeyRotated) -> Option<Error> {
     if rotated.left.is_empty() {
         return None;
     }
-    let places: Vec<String> = rotated.left.iter().map(shown).collect();
-    let error = Error::platform(format!(
-        "the host that answered does not have the key of {}, which stays as it is",
-        places.join(", ")
-    ));
-    Some(error.hint(
-        "do not remove a key yet: add the missing one to the host's file `secret-key` and restart its platform, or set \
-         the secret again; `cloudfunc secret list` shows the keys",
-    ))
+    let (mut why, mut advice) = (Vec::new(), Vec::new());
+    for (reason, text, next) in [
+        (
+            LeftReason::NoKey,
+            "the host that answered does not have the key of",
+            "add the missing key to the host's key file (`secret-key` in its data folder, or that of --secret-key-file) and \
+             restart its platform, or set the secret again",
+        ),
+        (LeftReason::Damaged, "damaged in the store:", "set a damaged secret again"),
+        (LeftReason::Changed, "changed meanwhile:", "run the command again for what has changed"),
+    ] {
+        let of_reason = rotated.left.iter().filter(|left| left.reason == reason);
+        let places: Vec<String> = of_reason.map(|left| shown(&left.place)).collect();
+        if !places.is_empty() {
+            why.push(format!("{text} {}", places.join(", ")));
+            advice.push(next);
+        }
+    }
+    let number = secrets(rotated.left.len() as u64);
+    let error =
+        Error::platform(format!("{number} not encrypted with the newest key: {}", why.join("; ")));
+    let advice = advice.join("; ");
+    Some(
+        error.hint(format!("do not remove a key yet: {advice}; `cloudfunc secret list` shows the keys")),
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{KeyId, SecretPlace};
+    use crate::model::{KeyId, SecretPlace, api::LeftSecret};
 
     #[test]
     fn what_was_encrypted_anew_is_counted() {
@@ -85,17 +101,33 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_was_left_out_is_an_error() {
-        let place =
-            SecretPlace { function: Some("shop".parse().unwrap()), name: "KEY".parse().unwrap() };
+    fn secrets_that_are_left_are_an_error_with_their_reasons() {
+        let one = |function: Option<&str>, name: &str, reason| {
+            let function = function.map(|name| name.parse().unwrap());
+            let place = SecretPlace { function, name: name.parse().unwrap() };
+            LeftSecret { place, reason }
+        };
         let key = KeyId("0123456789abcdef".to_owned());
-        let mut rotated = KeyRotated { key, rotated: 1, unchanged: 0, left: vec![place] };
-        let error = left(&rotated).unwrap();
-        assert_eq!(
-            error.chain(),
-            ["the host that answered does not have the key of KEY of shop, which stays as it is"]
-        );
-        rotated.left.clear();
+        let mut rotated = KeyRotated { key, rotated: 1, unchanged: 0, left: Vec::new() };
         assert!(left(&rotated).is_none());
+        rotated.left = vec![one(Some("shop"), "KEY", LeftReason::NoKey)];
+        let report = left(&rotated).unwrap().report();
+        assert_eq!(
+            report.detail,
+            "1 secret is not encrypted with the newest key: the host that answered does not have the key of KEY of shop"
+        );
+        assert_eq!(
+            report.hint.unwrap(),
+            "do not remove a key yet: add the missing key to the host's key file (`secret-key` in its data folder, or that of \
+             --secret-key-file) and restart its platform, or set the secret again; `cloudfunc secret list` shows the keys"
+        );
+        rotated.left.push(one(None, "A", LeftReason::Changed));
+        rotated.left.push(one(None, "B", LeftReason::Damaged));
+        rotated.left.push(one(None, "C", LeftReason::Damaged));
+        assert_eq!(
+            left(&rotated).unwrap().report().detail,
+            "4 secrets are not encrypted with the newest key: the host that answered does not have the key of KEY of shop; \
+             damaged in the store: B, C; changed meanwhile: A"
+        );
     }
 }

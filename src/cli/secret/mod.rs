@@ -78,7 +78,8 @@ impl List {
                 if away.len() == 1 { "it" } else { "them" }
             ));
             out.hint(
-                "add the line of each key that is missing to the host's file `secret-key`, and restart its platform",
+                "add the line of each key that is missing to the host's key file (`secret-key` in its data folder, or that \
+                 of --secret-key-file), and restart its platform",
             );
         }
         out.next("cloudfunc secret rotate NAME");

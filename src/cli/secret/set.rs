@@ -17,8 +17,8 @@ use crate::{
 ///
 /// The value comes from stdin. On a terminal it is asked for, twice, and not shown. It is never an argument: other users of
 /// the machine and the shell's history see those. One line end at the end of stdin, which `echo` writes, is not part of the
-/// value. Functions that get the secret are named, and their instances that have an earlier value are replaced, also if it is
-/// the same; calls do not fail for that.
+/// value (`\n` or `\r\n`). Functions that get the secret are named, and their instances that have an earlier value are
+/// replaced, also if it is the same; calls do not fail for that.
 #[derive(Debug, clap::Args)]
 pub struct Set {
     /// Name of the secret, and of the environment variable in which functions find it
@@ -40,8 +40,9 @@ pub struct Set {
 /// Replace the value of a secret, or encrypt all secrets with the newest key
 ///
 /// A new value is read as that of `secret set`; a secret that does not exist is an error. With --key, no value changes: all
-/// secrets are encrypted anew with the first key of the file `secret-key`. To add a key, write its line after the others on
-/// every host of the platform and restart each; then move it before the others and restart each again.
+/// secrets are encrypted anew with the first key of the key file: `secret-key` in the data folder, or that of
+/// --secret-key-file. To add a key, write its line after the others on every host of the platform and restart each; then move
+/// it before the others and restart each again.
 #[derive(Debug, clap::Args)]
 pub struct Rotate {
     /// Name of the secret

@@ -5,7 +5,7 @@ macro_rules! access_methods {
         use crate::{
             model::{
                 AuditEntry, KeyId, NewAuditEntry, SealedSecret, SecretName, SecretPlace, SecretVersion,
-                StoredSecret, StoredToken, TokenName,
+                StoredSecret, StoredSecretInfo, StoredToken, TokenName,
             },
             store::{AddToken, AuditFilter, AuditLog, FoundToken, PRUNE_PIECE, Secrets, Tokens},
         };
@@ -79,8 +79,15 @@ macro_rules! access_methods {
                 self.write(SOON, secrets::delete_secret(self.synced(), place)).await
             }
 
-            async fn secrets(&self) -> Result<Vec<StoredSecret>, Error> {
-                self.read(LONG, reads::secrets(self.readers())).await
+            async fn secret(&self, place: &SecretPlace) -> Result<Option<StoredSecret>, Error> {
+                self.read(SOON, reads::secret(self.readers(), place)).await
+            }
+
+            async fn secret_infos(
+                &self,
+                function: Option<&FunctionName>,
+            ) -> Result<Vec<StoredSecretInfo>, Error> {
+                self.read(LONG, reads::secret_infos(self.readers(), function)).await
             }
 
             async fn secrets_of(

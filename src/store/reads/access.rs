@@ -25,14 +25,14 @@ macro_rules! access_reads {
         use crate::{
             model::{
                 AuditEntry, Digest, FunctionName, KeyId, SecretName, SecretPlace, SecretVersion,
-                StoredSecret, StoredToken, TokenName,
+                StoredSecret, StoredSecretInfo, StoredToken, TokenName,
             },
             store::{
                 AuditFilter, FoundToken,
                 reads::access::{secret_columns, token_columns},
                 rows::{
-                    AuditRow, FoundTokenRow, Id, SecretRow, TokenRow, clean, own_ones_first,
-                    secret_version,
+                    AuditRow, FoundTokenRow, Id, SecretInfoRow, SecretRow, TokenRow, clean,
+                    function_column, own_ones_first, secret_version,
                 },
             },
         };
@@ -69,14 +69,35 @@ macro_rules! access_reads {
             row.map(|row| row.into_model(digest)).transpose()
         }
 
-        pub async fn secrets(pool: &Reader) -> sqlx::Result<Vec<StoredSecret>> {
-            let rows: Vec<SecretRow> =
-                query_as(concat!("SELECT ", secret_columns!(), " FROM secrets")).fetch_all(pool).await?;
-            let secrets = rows.into_iter().map(SecretRow::into_model);
-            let mut secrets = secrets.collect::<sqlx::Result<Vec<_>>>()?;
+        pub async fn secret(pool: &Reader, place: &SecretPlace) -> sqlx::Result<Option<StoredSecret>> {
+            let row: Option<SecretRow> = query_as(concat!(
+                "SELECT ",
+                secret_columns!(),
+                " FROM secrets WHERE function = $1 AND name = $2"
+            ))
+            .bind(function_column(place))
+            .bind(place.name.as_str())
+            .fetch_optional(pool)
+            .await?;
+            row.map(SecretRow::into_model).transpose()
+        }
+
+        pub async fn secret_infos(
+            pool: &Reader,
+            function: Option<&FunctionName>,
+        ) -> sqlx::Result<Vec<StoredSecretInfo>> {
+            let mut query = QueryBuilder::<$database>::new(
+                "SELECT function, name, key, set_by, created_at, set_at FROM secrets",
+            );
+            if let Some(function) = function {
+                query.push(" WHERE function = ").push_bind(function.as_str());
+            }
+            let rows = query.build_query_as::<SecretInfoRow>().fetch_all(pool).await?;
+            let infos = rows.into_iter().map(SecretInfoRow::into_model);
+            let mut infos = infos.collect::<sqlx::Result<Vec<_>>>()?;
             // Not by the database, whose order of letters is that of its language.
-            secrets.sort_by(|one, other| one.secret.place.cmp(&other.secret.place));
-            Ok(secrets)
+            infos.sort_by(|one, other| one.place.cmp(&other.place));
+            Ok(infos)
         }
 
         pub async fn secrets_of(

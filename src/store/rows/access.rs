@@ -8,7 +8,7 @@ use super::{Id, from_json, millis, number, parse, time, word};
 use crate::{
     model::{
         AuditEntry, AuditOutcome, Digest, FunctionName, KeyId, NewAuditEntry, SealedSecret, SecretPlace,
-        SecretVersion, StoredSecret, StoredToken,
+        SecretVersion, StoredSecret, StoredSecretInfo, StoredToken,
     },
     store::{FoundToken, row::row},
 };
@@ -110,6 +110,29 @@ impl SecretRow {
                 sealed: self.sealed,
                 set_by: self.set_by,
             },
+            created_at: time(self.created_at)?,
+            set_at: time(self.set_at)?,
+        })
+    }
+}
+
+row! {
+    pub(in crate::store) struct SecretInfoRow {
+        function: String,
+        name: String,
+        key: String,
+        set_by: String,
+        created_at: i64,
+        set_at: i64,
+    }
+}
+
+impl SecretInfoRow {
+    pub fn into_model(self) -> sqlx::Result<StoredSecretInfo> {
+        Ok(StoredSecretInfo {
+            place: place(&self.function, &self.name)?,
+            key: KeyId(self.key),
+            set_by: self.set_by,
             created_at: time(self.created_at)?,
             set_at: time(self.set_at)?,
         })

@@ -92,6 +92,8 @@ async fn a_functions_own_secret_comes_before_that_of_all_functions(platform: &Te
     let deleted =
         platform.cli(&["secret", "rm", "API_KEY", "--function", "shop", "--force", "--yes"]).await;
     assert_eq!((deleted.0, deleted.1.as_str()), (0, "deleted API_KEY of shop\n"), "{}", deleted.2);
+    let told = "it was used by shop: instances get the API_KEY of all functions now\nnext: cloudfunc secret list\n";
+    assert_eq!(deleted.2, told);
     answers(platform, "of all").await;
 }
 
@@ -206,11 +208,12 @@ async fn what_is_no_value_is_refused_before_it_is_sent(platform: &TestPlatform) 
     let too_large = "error: the value has more than 64 KiB, the most of a secret\n\
                      hint: encrypt larger data, deploy it with the function, and keep its key as the secret\n";
     assert_eq!(set(&["KEY"], file().into()).await, too_large);
-    let empty = "error: the value is empty\nhint: `cloudfunc secret delete KEY` deletes a secret\n";
+    let empty = "error: the value is empty\n\
+                 hint: `cloudfunc secret set` reads the value from stdin; `cloudfunc secret delete` deletes a secret\n";
     assert_eq!(set(&["KEY"], pipe(b"\n").into()).await, empty);
     assert_eq!(set(&["KEY"], std::process::Stdio::null()).await, empty);
-    let no_text = "error: the value cannot be an environment variable: it is not UTF-8 text, or has a NUL byte\n\
-                   hint: encode it, for example with base64, and decode it in the function\n";
+    let no_text = "error: the value has a NUL byte, which an environment variable cannot hold\n\
+                   hint: encode it, as base64 for example, and decode it in the function\n";
     assert_eq!(set(&["KEY"], pipe(b"a\0b").into()).await.split_once('\n').unwrap().1, no_text);
     let as_argument = "error: the value of a secret does not belong on the command line: other users of the machine and the \
                        shell's history can see it\n\
@@ -222,8 +225,8 @@ async fn what_is_no_value_is_refused_before_it_is_sent(platform: &TestPlatform) 
     assert_eq!(set(&["KEY", "--value=hunter2"], pipe(b"x").into()).await, as_argument);
     let (_, listed, _) = platform.cli(&["secret", "list"]).await;
     assert_eq!(listed, "");
-    // As large as it may be, with the line end of `echo` after it.
-    fs::write(large.path(), [&vec![b'x'; most][..], b"\n"].concat()).unwrap();
+    // As large as it may be, with the line end of another system after it.
+    fs::write(large.path(), [&vec![b'x'; most][..], b"\r\n"].concat()).unwrap();
     let (code, stdout, stderr) = fed(platform, &["secret", "set", "KEY"], file()).await;
     assert_eq!((code, stdout.as_str()), (Some(0), "set KEY\n"), "{stderr}");
 }
@@ -298,12 +301,14 @@ async fn secrets_are_encrypted_with_a_new_key_and_the_old_one_can_go() {
     assert_eq!(
         stderr,
         "warning: the host that answered does not have the key of API_KEY: functions that get it are not started there\n\
-         hint: add the line of each key that is missing to the host's file `secret-key`, and restart its platform\n\
+         hint: add the line of each key that is missing to the host's key file (`secret-key` in its data folder, or that \
+         of --secret-key-file), and restart its platform\n\
          next: cloudfunc secret rotate NAME\n"
     );
     let (code, _, stderr) = platform.cli(&["secret", "rotate", "--key"]).await;
     assert_eq!(code, 3);
-    let left = "error: the host that answered does not have the key of API_KEY, which stays as it is\nhint: do not remove a key";
+    let left = "error: 1 secret is not encrypted with the newest key: the host that answered does not have the key of API_KEY\n\
+                hint: do not remove a key yet: add the missing key";
     assert!(stderr.starts_with(left), "{stderr}");
     platform.stop().await;
 }

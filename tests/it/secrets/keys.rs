@@ -5,13 +5,14 @@ use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
 use cloudfunc::{
     app::{Host, Role},
     keyring::Keyring,
+    model::{SealedSecret, SecretPlace, code},
     shutdown::Shutdown,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{key_file, newest_key, request, set};
-use crate::support::platform::{Stack, TestPlatform, document, settings};
+use crate::support::platform::{Stack, TestPlatform, document, problem, settings};
 
 const NEW: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n";
 
@@ -63,10 +64,11 @@ async fn all_secrets_get_the_newest_key_and_the_old_one_can_go() {
     assert_eq!(keys(&platform).await, with(&new, true));
     let store = platform.store().await;
     let keyring = Keyring::read(&key_file(&platform)).unwrap();
-    for (stored, value) in store.secrets().await.unwrap().iter().zip(["a newer value", "another"]) {
-        let secret = &stored.secret;
-        let opened = keyring.open(&secret.place, &secret.key, &secret.sealed);
-        assert_eq!(opened.as_deref(), Ok(value.as_bytes()), "{:?}", secret.place);
+    let listed = store.secret_infos(None).await.unwrap();
+    for (listed, value) in listed.iter().zip(["a newer value", "another"]) {
+        let stored = store.secret(&listed.place).await.unwrap().unwrap();
+        let opened = keyring.open(&stored.secret).unwrap();
+        assert_eq!(opened.as_slice(), value.as_bytes(), "{:?}", listed.place);
     }
     store.close().await;
     platform.stop().await;
@@ -81,11 +83,47 @@ async fn without_its_key_a_secret_stays_unread_until_it_is_set_anew() {
     platform.restart().await;
     let new = newest_key(&platform);
     assert_eq!(keys(&platform).await, [("A".to_owned(), old.clone(), false)]);
-    let left = json!({ "key": new, "rotated": 0, "unchanged": 0, "left": [{ "name": "A" }] });
+    let of_a = json!({ "name": "A", "reason": "no_key" });
+    let left = json!({ "key": new, "rotated": 0, "unchanged": 0, "left": [of_a] });
     assert_eq!(rotate(&platform).await, left);
     assert_eq!(keys(&platform).await, [("A".to_owned(), old, false)], "it is not lost");
     set(&platform, "/v1/secrets/A", "a value").await;
     assert_eq!(keys(&platform).await, [("A".to_owned(), new, true)]);
+    platform.stop().await;
+}
+
+#[tokio::test]
+async fn a_key_is_not_taken_for_the_newest_one_before_the_platform_has_read_it() {
+    let mut platform =
+        start("a_key_is_not_taken_for_the_newest_one_before_the_platform_has_read_it").await;
+    set(&platform, "/v1/secrets/A", "a value").await;
+    let both = format!("{NEW}{}", fs::read_to_string(key_file(&platform)).unwrap());
+    fs::write(key_file(&platform), both).unwrap();
+    let refused = document(platform.post("/v1/secret-key/rotate")).await;
+    let detail = "the key file has changed since the platform started; restart it first";
+    assert_eq!(refused, problem(code::CONFLICT, detail, json!({})));
+    platform.restart().await;
+    assert_eq!(rotate(&platform).await["rotated"], 1);
+    platform.stop().await;
+}
+
+#[tokio::test]
+async fn a_damaged_secret_is_left_with_its_reason_and_an_older_value_cannot_be_put_back() {
+    let mut platform =
+        start("a_damaged_secret_is_left_with_its_reason_and_an_older_value_cannot_be_put_back").await;
+    let store = platform.store().await;
+    let place = SecretPlace { function: None, name: "A".parse().unwrap() };
+    set(&platform, "/v1/secrets/A", "leaked").await;
+    let older = store.secret(&place).await.unwrap().unwrap().secret;
+    set(&platform, "/v1/secrets/A", "a value").await;
+    let newer = store.secret(&place).await.unwrap().unwrap().secret;
+    store.put_secret(&SealedSecret { sealed: older.sealed, ..newer }, true).await.unwrap();
+    store.close().await;
+    let both = format!("{NEW}{}", fs::read_to_string(key_file(&platform)).unwrap());
+    fs::write(key_file(&platform), both).unwrap();
+    platform.restart().await;
+    let of_a = json!([{ "name": "A", "reason": "damaged" }]);
+    assert_eq!(rotate(&platform).await["left"], of_a);
     platform.stop().await;
 }
 

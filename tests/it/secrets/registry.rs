@@ -21,7 +21,10 @@ on_stack! {
     a_secret_is_set_replaced_listed_and_deleted_without_its_value
     a_function_that_asks_for_a_secret_that_is_not_set_is_refused
     a_secret_in_use_is_deleted_with_force_only
+    of_two_deletes_at_once_one_leaves_the_function_its_secret
+    a_value_with_which_a_function_could_not_be_started_is_refused
     a_token_for_some_functions_has_their_secrets_only
+    a_token_for_some_functions_gives_them_no_secret_that_is_for_all
     no_value_is_in_a_file_of_the_platform
 }
 
@@ -35,7 +38,8 @@ async fn what_cannot_be_a_secret_is_refused(platform: &TestPlatform) {
     let put = |path: &str| request(platform, Method::PUT, path);
     let hint = |hint: &str| json!({ "hint": hint });
     let encode = "encode it, as base64 for example, and decode it in the function";
-    let empty = "send the value as the body; `cloudfunc secret set` reads it from standard input";
+    let empty =
+        "`cloudfunc secret set` reads the value from stdin; `cloudfunc secret delete` deletes a secret";
     for (path, value, detail, advice) in [
         ("/v1/secrets/A", &b""[..], "the value of the secret 'A' is empty", empty),
         (
@@ -51,8 +55,8 @@ async fn what_cannot_be_a_secret_is_refused(platform: &TestPlatform) {
     }
 
     let large = document(put("/v1/secrets/A").body("x".repeat(64 * 1024 + 1))).await;
-    let detail = "the value of the secret 'A' is larger than the limit of 64 KiB";
-    let advice = "put large files into the bundle or a store, and the key to them into the secret";
+    let detail = "the value of the secret 'A' has more than 64 KiB, the most of a secret";
+    let advice = "encrypt larger data, deploy it with the function, and keep its key as the secret";
     assert_eq!(large, problem(code::PAYLOAD_TOO_LARGE, detail, hint(advice)));
     set(platform, "/v1/secrets/LARGEST", &"x".repeat(64 * 1024)).await;
 
@@ -184,6 +188,90 @@ async fn a_secret_in_use_is_deleted_with_force_only(platform: &TestPlatform) {
     let in_use = document(delete(own)).await;
     let detail = "the secret 'API_KEY' of function 'shop' is used by 'shop'";
     assert_eq!(in_use, problem(code::SECRET_IN_USE, detail, json!({ "hint": hint })));
+}
+
+async fn of_two_deletes_at_once_one_leaves_the_function_its_secret(platform: &TestPlatform) {
+    let (all, own) = ("/v1/secrets/API_KEY", "/v1/secrets/API_KEY?function=shop");
+    set(platform, all, "of all").await;
+    platform.deploy("shop", &[CODE, ASKS]).await;
+    for _ in 0..10 {
+        set(platform, all, "of all").await;
+        set(platform, own, "own").await;
+        let delete =
+            async |path| request(platform, Method::DELETE, path).send().await.unwrap().status().as_u16();
+        let (of_all, of_shop) = tokio::join!(delete(all), delete(own));
+        assert!(matches!((of_all, of_shop), (204, 409) | (409, 204)), "{of_all} {of_shop}");
+    }
+}
+
+async fn a_value_with_which_a_function_could_not_be_started_is_refused(platform: &TestPlatform) {
+    // In JSON a control character has six times its size: two of these fit, three do not.
+    let long = "\u{1}".repeat(64 * 1024);
+    for name in ["A", "B"] {
+        set(platform, &format!("/v1/secrets/{name}"), &long).await;
+    }
+    set(platform, "/v1/secrets/C", "short").await;
+    let asks = ("cloudfunc.toml", "secrets = [\"A\", \"B\", \"C\"]\n");
+    platform.deploy("shop", &[CODE, asks]).await;
+    let told = refused(request(platform, Method::PUT, "/v1/secrets/C").body(long.clone())).await;
+    assert_eq!((told.status, told.code.as_str()), (422, code::INVALID_SECRET.code));
+    let begin = "with this value the function 'shop' could not be started: its variables and secrets are too large together: the \
+                 message with them needs up to 11";
+    let end = " bytes of JSON, and at most 1048576 are accepted";
+    assert!(told.detail.starts_with(begin) && told.detail.ends_with(end), "{}", told.detail);
+    assert_eq!(platform.value("shop", "{}").await, "done");
+    // It is nobody's yet, and then no revision may ask for it.
+    set(platform, "/v1/secrets/D", &long).await;
+    let asks = ("cloudfunc.toml", "secrets = [\"A\", \"B\", \"D\"]\n");
+    let told = platform.try_deploy("shop", &[CODE, asks]).await.unwrap_err();
+    let cloudfunc::client::Error::Problem(told) = told else { panic!("{told:?}") };
+    assert_eq!((told.status, told.code.as_str()), (422, code::INVALID_MANIFEST.code));
+    let begin = "the function's variables and secrets are too large together: the message with them needs up to 11";
+    assert!(told.detail.starts_with(begin) && told.detail.ends_with(end), "{}", told.detail);
+}
+
+async fn a_token_for_some_functions_gives_them_no_secret_that_is_for_all(platform: &TestPlatform) {
+    set(platform, "/v1/secrets/API_KEY", "of all").await;
+    set(platform, "/v1/secrets/API_KEY?function=a_1", "its own").await;
+    platform.deploy("a_1", &[CODE, ASKS]).await;
+    platform.deploy("a_1", &[CODE]).await;
+    platform.deploy("a_2", &[CODE, ASKS]).await;
+    platform.deploy("a_2", &[CODE]).await;
+    let new = json!({ "name": "team-a", "role": "deploy", "functions": ["a_*"] });
+    let made: Value = platform.post("/v1/tokens").json(&new).send().await.unwrap().json().await.unwrap();
+    let token = made["token"].as_str().unwrap();
+    let http = cloudfunc::http::client().unwrap();
+    let gateway = platform.address(cloudfunc::app::Role::Gateway);
+    let with = |method: Method, path: &str| {
+        http.request(method, format!("http://{gateway}{path}")).bearer_auth(token)
+    };
+    let activate = |function: &str| {
+        let request = with(Method::PUT, &format!("/v1/functions/{function}/active-revision"));
+        request.json(&json!({ "revision": 1 }))
+    };
+    let told = refused(activate("a_2")).await;
+    let detail =
+        "the token 'team-a' is for the functions a_*, and 'a_2' has no secret 'API_KEY' of its own";
+    assert_eq!((told.status, told.detail.as_str()), (403, detail));
+    let hint = "set it for this function: cloudfunc secret set API_KEY --function a_2";
+    assert_eq!(told.hint.as_deref(), Some(hint));
+    // Nor by way of its own.
+    assert_eq!(activate("a_1").send().await.unwrap().status(), 200);
+    let own = "/v1/secrets/API_KEY?function=a_1&force=true";
+    let told = refused(with(Method::DELETE, own)).await;
+    let detail = "the token 'team-a' is for the functions a_*, and without the secret 'API_KEY' of function 'a_1' it may get one \
+                  that is for all functions";
+    assert_eq!((told.status, told.detail.as_str()), (403, detail));
+    assert_eq!(
+        request(platform, Method::DELETE, own).send().await.unwrap().status(),
+        204,
+        "an admin may"
+    );
+    // It is not told if there is one for all functions.
+    let deleted = request(platform, Method::DELETE, "/v1/secrets/API_KEY?force=true").send().await;
+    assert_eq!(deleted.unwrap().status(), 204);
+    let told = refused(activate("a_2")).await;
+    assert_eq!((told.status, told.hint.as_deref()), (403, Some(hint)));
 }
 
 async fn a_token_for_some_functions_has_their_secrets_only(platform: &TestPlatform) {

@@ -1,6 +1,6 @@
 //! Hosts that have a secret's key, and hosts that do not: these take no work that they could only fail at, and say why.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
 
 use cloudfunc::{app::Role, client::Outcome, model::api::Unusable, settings::Platform, store};
 use reqwest::Method;
@@ -82,6 +82,39 @@ async fn of_two_hosts_with_different_keys_the_one_that_has_it_does_the_work() {
     .await;
     for _ in 0..20 {
         assert_eq!(platform.value("f", "{}").await, "by the second");
+    }
+    second.stop().await;
+    platform.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_without_the_newest_key_leaves_the_work_to_others_once_secrets_are_encrypted_with_it() {
+    let test = "secrets_in_use::keys::a_host_without_the_newest_key_leaves_the_work_to_others_once_secrets_are_encrypted_with_it";
+    let stack = Stack::named("postgres_rabbitmq_process");
+    let Some(platform) = TestPlatform::start(stack, test).await else { return };
+    let old = fs::read_to_string(platform.platform.data_dir.join("secret-key")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let both = folder.path().join("keys");
+    fs::write(&both, format!("{}\n{old}", "5a".repeat(32))).unwrap();
+    fs::set_permissions(&both, fs::Permissions::from_mode(0o600)).unwrap();
+    let second = SecondHost::start_with(&platform, &Role::ALL, Some(both)).await;
+    set(&platform, "API_KEY", None, "a value").await;
+    platform.deploy("f", &[("function.py", CODE), ("cloudfunc.toml", MANIFEST)]).await;
+    let rotated = request(&second.platform, Method::POST, "/v1/secret-key/rotate").send().await.unwrap();
+    assert_eq!(rotated.status(), 200);
+    let new = key(&second.platform).await;
+    // Well before managers look at all secrets by themselves.
+    eventually_within(
+        Duration::from_secs(20),
+        "the first host says that it lacks the key",
+        async || {
+            let said = unusable(&platform).await;
+            (said.len() == 1 && said[0].reason == lacks(&new)).then_some(())
+        },
+    )
+    .await;
+    for _ in 0..20 {
+        assert_eq!(platform.value("f", "{}").await, "a value");
     }
     second.stop().await;
     platform.stop().await;

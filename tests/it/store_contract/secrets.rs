@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use cloudfunc::{
     model::{
         FunctionName, KeyId, MAX_SECRET, SealedSecret, SecretName, SecretPlace, SecretVersion,
-        StoredSecret,
+        StoredSecret, StoredSecretInfo,
     },
     store::{Config, Store},
 };
@@ -33,8 +33,29 @@ async fn put(store: &Arc<dyn Store>, function: &str, name: &str) -> SealedSecret
     secret
 }
 
+/// All secrets, which agree with what is listed of them.
+async fn all(store: &Arc<dyn Store>) -> Vec<StoredSecret> {
+    let mut all = Vec::new();
+    for listed in store.secret_infos(None).await.unwrap() {
+        let stored = store.secret(&listed.place).await.unwrap().expect("it is listed");
+        assert_eq!(info(&stored), listed);
+        all.push(stored);
+    }
+    all
+}
+
+fn info(StoredSecret { secret, created_at, set_at }: &StoredSecret) -> StoredSecretInfo {
+    StoredSecretInfo {
+        place: secret.place.clone(),
+        key: secret.key.clone(),
+        set_by: secret.set_by.clone(),
+        created_at: *created_at,
+        set_at: *set_at,
+    }
+}
+
 async fn only(store: &Arc<dyn Store>) -> StoredSecret {
-    let mut secrets = store.secrets().await.unwrap();
+    let mut secrets = all(store).await;
     assert_eq!(secrets.len(), 1, "{secrets:?}");
     secrets.remove(0)
 }
@@ -48,7 +69,7 @@ fn places<'a>(secrets: impl IntoIterator<Item = &'a SecretPlace>) -> Vec<String>
 }
 
 async fn listed(store: &Arc<dyn Store>) -> Vec<String> {
-    places(store.secrets().await.unwrap().iter().map(|stored| &stored.secret.place))
+    places(store.secret_infos(None).await.unwrap().iter().map(|listed| &listed.place))
 }
 
 pub async fn a_secret_is_read_as_it_was_set_and_keeps_the_time_of_its_first_value(config: Config) {
@@ -83,7 +104,7 @@ pub async fn a_secret_that_has_to_exist_is_not_created(config: Config) {
     assert_eq!(store.put_secret(&secret, true).await.unwrap(), None, "that one is the function's own");
     put(&store, "", "API_KEY").await;
     assert_eq!(store.put_secret(&secret, true).await.unwrap(), Some(true));
-    assert!(store.secrets().await.unwrap()[0].secret == secret);
+    assert!(all(&store).await[0].secret == secret);
 }
 
 pub async fn secrets_are_listed_by_function_and_name(config: Config) {
@@ -98,6 +119,14 @@ pub async fn secrets_are_listed_by_function_and_name(config: Config) {
     // Capital letters before small ones, whatever language the database speaks.
     let order = ["/B", "/_b", "/a", "f/A", "f/b", "f_1/A", "g/a"];
     assert_eq!(listed(&store).await, order);
+    let of = async |function: &str| {
+        let listed = store.secret_infos(Some(&name(function))).await.unwrap();
+        places(listed.iter().map(|listed| &listed.place))
+    };
+    assert_eq!(of("f").await, ["f/A", "f/b"], "neither the platform's nor those of f_1");
+    assert_eq!(of("none").await, [""; 0]);
+    assert_eq!(store.secret(&place("g", "b")).await.unwrap(), None);
+    assert_eq!(store.secret(&place("", "b")).await.unwrap(), None, "that one is a function's own");
     let versions = store.secret_versions().await.unwrap();
     assert_eq!(versions.len(), set.len());
     let versions: BTreeMap<_, _> =
@@ -135,7 +164,7 @@ pub async fn another_key_is_for_the_version_that_was_read_only(config: Config) {
     let store = open(config).await;
     let first = put(&store, "f", "API_KEY").await;
     let platforms = put(&store, "", "API_KEY").await;
-    let before = store.secrets().await.unwrap().remove(1);
+    let before = all(&store).await.remove(1);
     let resealed = SealedSecret {
         key: KeyId("f".repeat(16)),
         sealed: b"again".to_vec(),
@@ -143,7 +172,7 @@ pub async fn another_key_is_for_the_version_that_was_read_only(config: Config) {
         ..first.clone()
     };
     assert!(store.reseal_secret(&resealed).await.unwrap());
-    let after = store.secrets().await.unwrap().remove(1);
+    let after = all(&store).await.remove(1);
     let expected = SealedSecret { set_by: first.set_by.clone(), ..resealed.clone() };
     assert!(after.secret == expected && after.secret.set_by == "token ada", "{after:?}");
     assert_eq!((after.created_at, after.set_at), (before.created_at, before.set_at));
@@ -153,7 +182,7 @@ pub async fn another_key_is_for_the_version_that_was_read_only(config: Config) {
     assert!(!store.reseal_secret(&resealed).await.unwrap(), "it has another value");
     let elsewhere = SealedSecret { place: place("g", "API_KEY"), ..second.clone() };
     assert!(!store.reseal_secret(&elsewhere).await.unwrap(), "it is not there");
-    let secrets = store.secrets().await.unwrap();
+    let secrets = all(&store).await;
     assert!(secrets[0].secret == platforms && secrets[1].secret == second, "{secrets:?}");
     store.delete_secret(&second.place).await.unwrap();
     assert!(!store.reseal_secret(&second).await.unwrap(), "it is gone");
