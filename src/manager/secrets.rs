@@ -280,10 +280,6 @@ mod tests {
         read.err().expect("it cannot be read")
     }
 
-    fn never(failure: StartFailure) -> Read {
-        panic!("{failure:?}")
-    }
-
     fn is_doubted(reader: &SecretReader) -> bool {
         reader.versions.doubted().now_or_never().is_some()
     }
@@ -301,7 +297,7 @@ mod tests {
             other => panic!("{other:?}"),
         }
         store.set(sealed(&keyring, b"hunter2"));
-        let (values, held) = reader.values(&revisions, &revision, None).await.unwrap_or_else(never);
+        let (values, held) = reader.values(&revisions, &revision, None).await.unwrap();
         assert_eq!(values, BTreeMap::from([("API_KEY".to_owned(), "hunter2".to_owned())]));
         assert!(held.is_none(), "it does not serve");
         let last = reader.lock().get(revision.function, &[name()]);
@@ -362,11 +358,11 @@ mod tests {
         let first = sealed(&keyring, b"first");
         let stored = (first.place.clone(), first.version, first.key.clone());
         store.set(first);
-        let from_store = read().await.unwrap_or_else(never);
+        let from_store = read().await.unwrap();
         assert!(!is_doubted(&reader), "it came from the store");
         drop(from_store);
         store.is_away.store(true, Ordering::SeqCst);
-        let (values, _held) = read().await.unwrap_or_else(never);
+        let (values, _held) = read().await.unwrap();
         assert_eq!(values["API_KEY"], "first");
         assert!(is_doubted(&reader), "it is looked at as soon as the store answers");
         assert_eq!(reader.versions.are_stored([stored.clone()]), [], "it is the present one");

@@ -55,20 +55,7 @@ struct LeftToOthers {
 pub async fn run(shared: Arc<Shared>, dispatch: Dispatch, stop: CancellationToken) {
     let (unusable, reports) = watch::channel(Vec::new());
     shared.tasks.spawn_unawaited(fit::report(shared.clone(), reports));
-    let mut followed = Followed {
-        fits: Fits::new(shared.clone()),
-        secrets: FollowedSecrets::new(shared.clone()),
-        held: HashMap::new(),
-        unusable,
-        shared,
-        dispatch,
-        stop: stop.clone(),
-        asking: Arc::new(Semaphore::new(1)),
-        consuming: HashMap::new(),
-        languages: HashSet::new(),
-        tasks: JoinSet::new(),
-        retry: Retry::new(),
-    };
+    let mut followed = Followed::new(shared, dispatch, unusable, stop.clone());
     while !stop.is_cancelled() {
         let ended = tokio::select! {
             () = stop.cancelled() => break,
@@ -104,6 +91,29 @@ struct Followed {
 }
 
 impl Followed {
+    /// None of them yet.
+    fn new(
+        shared: Arc<Shared>,
+        dispatch: Dispatch,
+        unusable: watch::Sender<Vec<(FunctionId, String)>>,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            fits: Fits::new(shared.clone()),
+            secrets: FollowedSecrets::new(shared.clone()),
+            held: HashMap::new(),
+            unusable,
+            shared,
+            dispatch,
+            stop,
+            asking: Arc::new(Semaphore::new(1)),
+            consuming: HashMap::new(),
+            languages: HashSet::new(),
+            tasks: JoinSet::new(),
+            retry: Retry::new(),
+        }
+    }
+
     /// Subscribes first and reads everything then, so that nothing falls between. An event makes it read the one
     /// function that it names: with thousands of them a deploy costs no more than with ten. An event may be
     /// lost: everything is read again now and then. Ends when the subscription does; cancelled or failed, it
@@ -355,3 +365,6 @@ impl Followed {
         Consuming { active: function.active_revision, prefetch, stop: token }
     }
 }
+
+#[cfg(test)]
+mod tests;

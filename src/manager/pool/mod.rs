@@ -17,11 +17,11 @@
 //! Invariants, checked by the property tests:
 //! - a piece of work is run at most once, and is run or rejected exactly once;
 //! - an instance runs no more pieces of work at a time than it has places, of its own revision;
-//! - no more instances of a function than its `max_instances`, but for outdated ones, no more simultaneous starts than
+//! - no more instances of a function than its `max_instances` (but for outdated ones), no more simultaneous starts than
 //!   `max_starts` (one counts until its sandbox is made, a prewarmed one not at all), no more memory than the budget (unless
 //!   a single instance is larger than all of it; and but for prewarmed ones and checks on their way out);
 //! - nothing waits while an instance of its revision has a free place;
-//! - an outdated instance runs nothing that has arrived since it is;
+//! - an outdated instance runs nothing that has arrived since it became outdated;
 //! - an idle instance is stopped at its own timeout (`keep_alive.rs` says when), not before, unless it has
 //!   to make room; but for those of a function that is kept (`minimum.rs`).
 
@@ -83,10 +83,10 @@ struct Instance {
     drained: bool,
     /// The number of pieces of work that it runs; at least one while it is busy.
     running: u32,
-    /// For good: it is given nothing more, and goes when all that it runs is over. One that starts is given what had waited
-    /// for it.
+    /// It is given nothing more, whatever happens, and goes when all that it runs is over. One that starts is given what had
+    /// waited when it became so.
     retired: bool,
-    /// A value that it has is an old one, since this many pieces of work had arrived: it is retired, and runs nothing that
+    /// It has an old value of a secret, since this many pieces of work had arrived: it is retired, and runs nothing that
     /// came later.
     outdated: Option<u64>,
     /// It was prewarmed before it was this revision's.
