@@ -96,7 +96,7 @@ pub async fn did_not_begin(work: Work, shared: &Arc<Shared>) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::{
         collections::BTreeMap,
         time::{Duration, Instant},
@@ -125,7 +125,7 @@ mod tests {
         },
         model::{
             Code, Digest, FunctionSpec, Interface, InvocationId, ManagerId, Mode, Network, Revision,
-            Scaling,
+            Scaling, SecretName,
             message::{self, Invoke, Outcome, Parcel},
         },
         queue::{self, Address, ConsumeOptions, Message, Queue},
@@ -145,7 +145,7 @@ mod tests {
         runtime::Config::Process { owner, helper: runtime::no_helper() }
     }
 
-    async fn shared(store: Arc<dyn Store>, folder: &std::path::Path) -> Shared {
+    pub(in crate::manager) async fn shared(store: Arc<dyn Store>, folder: &std::path::Path) -> Shared {
         let owner = Owner { platform: "begin".parse().unwrap(), manager: ManagerId::new() };
         let queue = queue::connect(&queue::Config::Embedded, &owner.platform).await.unwrap();
         let keyring = Arc::new(Keyring::read_or_make(&folder.join("secret-key")).unwrap());
@@ -176,6 +176,14 @@ mod tests {
     }
 
     async fn deployed(store: &dyn Functions) -> Arc<Revision> {
+        deployed_with(store, Vec::new()).await
+    }
+
+    /// Deploys another revision of the function `f`, which gets these secrets.
+    pub(in crate::manager) async fn deployed_with(
+        store: &dyn Functions,
+        secrets: Vec<SecretName>,
+    ) -> Arc<Revision> {
         let source = Digest::of(b"source");
         store.put_blob(&source, Bytes::from_static(b"source")).await.unwrap();
         let spec = FunctionSpec {
@@ -197,7 +205,7 @@ mod tests {
                 min_instances: 0,
                 concurrency: 1,
             },
-            secrets: Vec::new(),
+            secrets,
             rate_limit: None,
             from_source: false,
         };

@@ -61,10 +61,17 @@ pub enum Command {
     Keep {
         revision: Arc<Revision>,
     },
-    /// The secrets of the function have changed; see [`Event::Renew`](super::pool::Event).
-    Renew {
+    /// An instance has an old value of a secret; see [`Event::Outdated`](super::pool::Event).
+    Outdated {
+        slot: Slot,
+    },
+    /// The secrets of the function have changed, or can be read here again.
+    SecretsChanged {
         function: FunctionId,
-        to_others: bool,
+    },
+    /// The secrets of the function cannot be read here; see [`Event::LeaveToOthers`](super::pool::Event).
+    LeaveToOthers {
+        function: FunctionId,
     },
     /// A function in this language is there: from now on an instance of its usual shape is kept ready.
     Deployed {

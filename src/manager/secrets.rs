@@ -1,22 +1,25 @@
 //! The secrets of functions: read when an instance loads its code, decrypted with this host's keys, and handed to its guest,
 //! to nobody else. Nothing here logs a value, and no error has one.
 //!
-//! While the store does not answer, an instance gets what was read for its function last, which is kept as the store had it:
-//! encrypted. Somebody may have changed that meanwhile, so it is looked at again once the store answers.
+//! While the store does not answer, an instance gets what was read for its function last (`last_secrets.rs`). What each
+//! instance has is noted, and compared with what is stored (`held_secrets.rs`).
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard},
 };
 
 use super::{
+    held_secrets::{HeldSecrets, SecretVersions},
+    last_secrets::LastSecrets,
+    pool::Slot,
     revisions::RevisionCache,
     start_failure::{StartFailure, function_error},
 };
 use crate::{
     error_chain::chain,
     keyring::{Keyring, OpenError},
-    model::{FunctionError, FunctionId, Revision, SealedSecret, SecretName, SecretVersion},
+    model::{FunctionError, FunctionId, Revision, SealedSecret, SecretName},
     store,
 };
 
@@ -26,106 +29,85 @@ pub use crate::model::secret::lacks_key;
 pub struct SecretReader {
     store: Arc<dyn store::Secrets>,
     keyring: Arc<Keyring>,
-    remembered: Mutex<HashMap<FunctionId, Remembered>>,
-}
-
-/// The memory of a function's secrets, of all its revisions.
-#[derive(Default)]
-struct Remembered {
-    /// Those that were read last, encrypted.
-    last: HashMap<SecretName, SealedSecret>,
-    /// The ones that instances were given out of `last`, while nobody could say whether they were the present ones.
-    unconfirmed: HashSet<(SecretName, SecretVersion)>,
+    last: Mutex<LastSecrets>,
+    /// What is stored, and what instances have.
+    pub versions: Arc<SecretVersions>,
 }
 
 impl SecretReader {
     pub fn new(store: Arc<dyn store::Secrets>, keyring: Arc<Keyring>) -> Self {
-        Self { store, keyring, remembered: Mutex::default() }
+        Self { store, keyring, last: Mutex::default(), versions: Arc::default() }
     }
 
-    /// Returns the values of a revision's secrets by their names, for an instance that is about to load its code. One that is
-    /// not set is the function's failure; whatever else keeps them from being read is the platform's.
+    /// Returns the values of a revision's secrets by their names, for an instance that is about to load its code, and a note of
+    /// them if it has a slot and there are any. A secret that is not set is the function's failure, one without its key this
+    /// host's; whatever else keeps them from being read is the platform's.
     pub async fn values(
         &self,
         revisions: &RevisionCache,
         revision: &Revision,
-    ) -> Result<BTreeMap<String, String>, StartFailure> {
+        slot: Option<Slot>,
+    ) -> Result<(BTreeMap<String, String>, Option<HeldSecrets>), StartFailure> {
         let names = &revision.spec.secrets;
         if names.is_empty() {
-            return Ok(BTreeMap::new());
+            return Ok((BTreeMap::new(), None));
         }
-        let secrets = match self.store.secrets_of(&revision.name, names).await {
+        let (secrets, is_confirmed) = match self.store.secrets_of(&revision.name, names).await {
             Ok(found) => {
                 let found: Vec<SealedSecret> = found.into_iter().map(|found| found.secret).collect();
                 self.remember(revisions, revision, &found);
-                found
+                (found, true)
             }
             Err(error) => {
                 let last = if error.is_transient() { self.last(revision) } else { None };
-                last.ok_or_else(|| {
-                    StartFailure::Platform(format!(
-                        "the function's secrets cannot be read: {}",
-                        chain(&error)
-                    ))
-                })?
+                (last.ok_or_else(|| unread(&error))?, false)
             }
         };
-        opened(&self.keyring, names, &secrets)
+        let opened = opened(&self.keyring, names, &secrets);
+        let held = slot.filter(|_| opened.is_ok()).map(|slot| {
+            let versions = secrets.iter().map(|secret| (secret.place.name.clone(), secret.version));
+            self.versions.hold(slot, &revision.name, versions.collect())
+        });
+        // Whoever follows the secrets looks at them at once: others may have been set, or this host may be no use for them.
+        if !is_confirmed || matches!(opened, Err(StartFailure::NoKey(_))) {
+            self.versions.doubt();
+        }
+        Ok((opened?, held))
     }
 
     /// Keeps what was read of a function that is followed: a build that is checked has none yet, and one that was deleted
     /// meanwhile is forgotten already.
     fn remember(&self, revisions: &RevisionCache, revision: &Revision, found: &[SealedSecret]) {
-        let mut remembered = self.lock();
-        if revisions.active(revision.function).is_none() {
-            return;
-        }
-        let last = &mut remembered.entry(revision.function).or_default().last;
-        for name in &revision.spec.secrets {
-            match found.iter().find(|secret| secret.place.name == *name) {
-                Some(secret) => drop(last.insert(name.clone(), secret.clone())),
-                None => drop(last.remove(name)),
-            }
+        let mut last = self.lock();
+        if revisions.active(revision.function).is_some() {
+            last.were_read(revision.function, &revision.spec.secrets, found);
         }
     }
 
     /// Returns what was read last, if that is all that the revision gets.
     fn last(&self, revision: &Revision) -> Option<Vec<SealedSecret>> {
-        let mut remembered = self.lock();
-        let Remembered { last, unconfirmed } = remembered.get_mut(&revision.function)?;
-        let secrets: Option<Vec<SealedSecret>> =
-            revision.spec.secrets.iter().map(|name| last.get(name).cloned()).collect();
-        let secrets = secrets?;
-        unconfirmed.extend(secrets.iter().map(|secret| (secret.place.name.clone(), secret.version)));
-        let function = revision.name.as_str();
-        tracing::warn!(
-            function,
-            "the store does not answer: an instance gets the secrets that were read last"
-        );
+        let secrets = self.lock().get(revision.function, &revision.spec.secrets)?;
+        tracing::warn!(function = %revision.name, "no answer of the store: the secrets read last have to do");
         Some(secrets)
     }
 
-    /// Returns whether instances of a function have values that are not the present ones, as they were given what was read
-    /// earlier; `present` says which version a name has. They count as replaced then.
-    pub fn were_outdated(
-        &self,
-        function: FunctionId,
-        present: impl Fn(&SecretName) -> Option<SecretVersion>,
-    ) -> bool {
-        let mut remembered = self.lock();
-        let Some(of_function) = remembered.get_mut(&function) else { return false };
-        let unconfirmed = std::mem::take(&mut of_function.unconfirmed);
-        unconfirmed.into_iter().any(|(name, version)| present(&name) != Some(version))
+    /// The active revision of a function asks for these names: others are not remembered any more.
+    pub fn keep(&self, function: FunctionId, names: &[SecretName]) {
+        self.lock().keep(function, names);
     }
 
     /// The function was deleted.
     pub fn forget(&self, function: FunctionId) {
-        self.lock().remove(&function);
+        self.keep(function, &[]);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<FunctionId, Remembered>> {
-        self.remembered.lock().expect("no holder panics")
+    fn lock(&self) -> MutexGuard<'_, LastSecrets> {
+        self.last.lock().expect("no holder panics")
     }
+}
+
+fn unread(error: &store::Error) -> StartFailure {
+    StartFailure::Platform(format!("the function's secrets cannot be read: {}", chain(error)))
 }
 
 /// Decrypts them; all of these names have to be there.
@@ -139,7 +121,7 @@ fn opened(
         let Some(secret) = secrets.iter().find(|secret| secret.place.name == *name) else {
             return Err(StartFailure::Load(not_set(name)));
         };
-        let value = open(keyring, secret).map_err(StartFailure::Platform)?;
+        let value = open(keyring, secret)?;
         values.insert(name.to_string(), value);
     }
     Ok(values)
@@ -150,15 +132,18 @@ fn not_set(name: &SecretName) -> FunctionError {
     function_error("load", message)
 }
 
-fn open(keyring: &Keyring, secret: &SealedSecret) -> Result<String, String> {
+fn open(keyring: &Keyring, secret: &SealedSecret) -> Result<String, StartFailure> {
     let name = &secret.place.name;
     let value = keyring.open(secret).map_err(|error| match error {
-        OpenError::NoKey(key) => lacks_key(name, &key),
-        OpenError::Damaged => format!("the secret '{name}' cannot be decrypted: {error}"),
+        OpenError::NoKey(key) => StartFailure::NoKey(lacks_key(name, &key)),
+        OpenError::Damaged => {
+            StartFailure::Platform(format!("the secret '{name}' cannot be decrypted: {error}"))
+        }
     })?;
     // The error of the conversion has nothing of the value.
-    let text = std::str::from_utf8(&value).map_err(|_| format!("the secret '{name}' is not UTF-8"))?;
-    Ok(text.to_owned())
+    std::str::from_utf8(&value)
+        .map(str::to_owned)
+        .map_err(|_| StartFailure::Platform(format!("the secret '{name}' is not UTF-8")))
 }
 
 #[cfg(test)]
@@ -166,13 +151,15 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use async_trait::async_trait;
+    use futures_util::FutureExt as _;
     use jiff::Timestamp;
 
     use super::*;
     use crate::{
         manifest::{self, Defaults},
         model::{
-            Digest, FunctionName, KeyId, RevisionNumber, SecretPlace, StoredSecret, StoredSecretInfo,
+            Digest, FunctionName, KeyId, RevisionNumber, SecretPlace, SecretVersion, StoredSecret,
+            StoredSecretInfo,
         },
     };
 
@@ -292,12 +279,22 @@ mod tests {
         }
     }
 
+    type Read = (BTreeMap<String, String>, Option<HeldSecrets>);
+
+    fn failure(read: Result<Read, StartFailure>) -> StartFailure {
+        read.err().expect("it cannot be read")
+    }
+
+    fn is_doubted(reader: &SecretReader) -> bool {
+        reader.versions.doubted().now_or_never().is_some()
+    }
+
     #[tokio::test]
     async fn a_value_is_decrypted_and_one_that_is_not_set_is_the_functions_failure() {
         let (store, keyring) = (Arc::new(Stored::default()), keyring());
         let reader = SecretReader::new(store.clone(), keyring.clone());
         let (revisions, revision) = (RevisionCache::default(), revision(&[name()]));
-        match reader.values(&revisions, &revision).await.unwrap_err() {
+        match failure(reader.values(&revisions, &revision, None).await) {
             StartFailure::Load(error) => assert_eq!(
                 (error.kind.as_str(), error.message.as_str()),
                 ("load", "the secret 'API_KEY' is not set; set it with `cloudfunc secret set API_KEY`")
@@ -305,26 +302,39 @@ mod tests {
             other => panic!("{other:?}"),
         }
         store.set(sealed(&keyring, b"hunter2"));
-        let values = reader.values(&revisions, &revision).await.unwrap();
+        let (values, held) = reader.values(&revisions, &revision, None).await.unwrap();
         assert_eq!(values, BTreeMap::from([("API_KEY".to_owned(), "hunter2".to_owned())]));
-        assert!(reader.lock().is_empty(), "no function of this id is followed");
+        assert!(held.is_none(), "it does not serve");
+        let last = reader.lock().get(revision.function, &[name()]);
+        assert_eq!(last, None, "no function of this id is followed");
+    }
+
+    #[tokio::test]
+    async fn one_without_its_key_is_this_hosts_failure_which_says_why_and_has_all_read_again() {
+        let (store, own, other) = (Arc::new(Stored::default()), keyring(), keyring());
+        let reader = SecretReader::new(store.clone(), own);
+        let (revisions, revision) = (RevisionCache::default(), revision(&[name()]));
+        store.set(sealed(&other, b"hunter2"));
+        match failure(reader.values(&revisions, &revision, Some(Slot(1))).await) {
+            StartFailure::NoKey(reason) => assert_eq!(
+                reason,
+                format!(
+                    "the secret 'API_KEY' is encrypted with the key {}, which this host does not have; add that key to this \
+                     host's key file and restart the platform",
+                    other.newest()
+                )
+            ),
+            other => panic!("{other:?}"),
+        }
+        assert!(is_doubted(&reader));
     }
 
     #[tokio::test]
     async fn one_that_cannot_be_decrypted_is_the_platforms_failure_which_says_why() {
-        let (store, own, other) = (Arc::new(Stored::default()), keyring(), keyring());
+        let (store, own) = (Arc::new(Stored::default()), keyring());
         let reader = SecretReader::new(store.clone(), own.clone());
         let (revisions, revision) = (RevisionCache::default(), revision(&[name()]));
-        let told = async || reason(reader.values(&revisions, &revision).await.unwrap_err());
-        store.set(sealed(&other, b"hunter2"));
-        assert_eq!(
-            told().await,
-            format!(
-                "the secret 'API_KEY' is encrypted with the key {}, which this host does not have; give this host the file \
-                 of --secret-key-file that has it",
-                other.newest()
-            )
-        );
+        let told = async || reason(failure(reader.values(&revisions, &revision, None).await));
         let mut damaged = sealed(&own, b"hunter2");
         damaged.sealed[14] ^= 1;
         store.set(damaged);
@@ -345,28 +355,28 @@ mod tests {
         let function = revision.function;
         revisions.set_active(function, revision.number);
         store.is_away.store(true, Ordering::SeqCst);
+        let read = async || reader.values(&revisions, &revision, Some(Slot(1))).await;
         assert_eq!(
-            reason(reader.values(&revisions, &revision).await.unwrap_err()),
+            reason(failure(read().await)),
             "the function's secrets cannot be read: the store at nowhere does not answer: it is away, for a test"
         );
         store.is_away.store(false, Ordering::SeqCst);
         let first = sealed(&keyring, b"first");
-        let version = first.version;
+        let stored = (first.place.clone(), first.version, first.key.clone());
         store.set(first);
-        reader.values(&revisions, &revision).await.unwrap();
-        assert!(!reader.were_outdated(function, |_| None), "it came from the store");
+        let from_store = read().await.unwrap();
+        assert!(!is_doubted(&reader), "it came from the store");
+        drop(from_store);
         store.is_away.store(true, Ordering::SeqCst);
-        let values = reader.values(&revisions, &revision).await.unwrap();
+        let (values, _held) = read().await.unwrap();
         assert_eq!(values["API_KEY"], "first");
-        assert!(!reader.were_outdated(function, |_| Some(version)), "it is the present one");
-        reader.values(&revisions, &revision).await.unwrap();
-        assert!(reader.were_outdated(function, |_| Some(SecretVersion::new())));
-        assert!(!reader.were_outdated(function, |_| Some(SecretVersion::new())), "it was said once");
+        assert!(is_doubted(&reader), "it is looked at as soon as the store answers");
+        assert_eq!(reader.versions.are_stored([stored.clone()]), [], "it is the present one");
+        let newer = (stored.0, SecretVersion::new(), stored.2);
+        let outdated = reader.versions.are_stored([newer]);
+        assert_eq!(outdated, [(Slot(1), revision.name.clone())]);
         reader.forget(function);
-        assert!(
-            reader.values(&revisions, &revision).await.is_err(),
-            "it is forgotten with its function"
-        );
+        assert!(read().await.is_err(), "it is forgotten with its function");
     }
 
     #[tokio::test]
@@ -378,11 +388,12 @@ mod tests {
         let secret = sealed(&keyring, b"hunter2");
         let place = secret.place.clone();
         store.set(secret);
-        reader.values(&revisions, &revision).await.unwrap();
+        let read = async || reader.values(&revisions, &revision, None).await;
+        assert!(read().await.is_ok());
         store::Secrets::delete_secret(&*store, &place).await.unwrap();
-        reader.values(&revisions, &revision).await.unwrap_err();
+        failure(read().await);
         store.is_away.store(true, Ordering::SeqCst);
-        let reason = reason(reader.values(&revisions, &revision).await.unwrap_err());
+        let reason = reason(failure(read().await));
         assert!(reason.starts_with("the function's secrets cannot be read: "), "{reason}");
     }
 }

@@ -13,6 +13,8 @@ pub enum StartFailure {
     Crashed(FunctionError),
     /// The platform could not make a sandbox.
     Platform(String),
+    /// One of its secrets is encrypted with a key that this host does not have.
+    NoKey(String),
     /// A sandbox of an image of the user's own did not get ready.
     Image(String),
     /// A prewarmed guest was dead before it read what to load: no code has run, and another start will do.
@@ -28,7 +30,7 @@ impl StartFailure {
     pub fn reason(&self) -> String {
         match self {
             Self::Load(error) | Self::Crashed(error) => error.summary(),
-            Self::Platform(reason) | Self::Image(reason) => reason.clone(),
+            Self::Platform(reason) | Self::NoKey(reason) | Self::Image(reason) => reason.clone(),
             Self::Unreached => "the instance ended".to_owned(),
         }
     }
@@ -37,7 +39,7 @@ impl StartFailure {
     pub fn log(&self, revision: &Revision) {
         let (kind, message) = match self {
             Self::Load(error) | Self::Crashed(error) => (error.kind.as_str(), error.message.as_str()),
-            Self::Platform(reason) => ("platform", reason.as_str()),
+            Self::Platform(reason) | Self::NoKey(reason) => ("platform", reason.as_str()),
             Self::Image(reason) => ("image", reason.as_str()),
             Self::Unreached => ("platform", "the instance ended"),
         };
@@ -49,7 +51,9 @@ impl StartFailure {
         match self {
             Self::Load(error) => Verdict::Failed { error },
             Self::Crashed(error) => Verdict::Crashed { error },
-            Self::Platform(reason) | Self::Image(reason) => Verdict::not_run(reason, retry),
+            Self::Platform(reason) | Self::NoKey(reason) | Self::Image(reason) => {
+                Verdict::not_run(reason, retry)
+            }
             Self::Unreached => Self::Platform("the instance ended".to_owned()).verdict(retry),
         }
     }

@@ -129,8 +129,8 @@ impl fmt::Display for KeyId {
 /// Returns why a host cannot use a secret that is encrypted with a key that it does not have.
 pub fn lacks_key(name: &SecretName, key: &KeyId) -> String {
     format!(
-        "the secret '{name}'{OF_KEY}{key}, which this host does not have; give this host the file of \
-         --secret-key-file that has it"
+        "the secret '{name}'{OF_KEY}{key}, which this host does not have; add that key to this host's key file and restart \
+         the platform"
     )
 }
 
@@ -234,8 +234,8 @@ mod tests {
         let reason = lacks_key(&"API_KEY".parse().unwrap(), &KeyId("0123456789abcdef".to_owned()));
         assert_eq!(
             reason,
-            "the secret 'API_KEY' is encrypted with the key 0123456789abcdef, which this host does not have; give this host \
-             the file of --secret-key-file that has it"
+            "the secret 'API_KEY' is encrypted with the key 0123456789abcdef, which this host does not have; add that key \
+             to this host's key file and restart the platform"
         );
         assert!(is_lack_of_key(&reason));
         assert!(!is_lack_of_key("its packages are for Python 3.12, and this host has Python 3.13"));

@@ -7,7 +7,7 @@ mod reading;
 mod secrets;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     panic::resume_unwind,
     sync::Arc,
 };
@@ -55,20 +55,7 @@ struct LeftToOthers {
 pub async fn run(shared: Arc<Shared>, dispatch: Dispatch, stop: CancellationToken) {
     let (unusable, reports) = watch::channel(Vec::new());
     shared.tasks.spawn_unawaited(fit::report(shared.clone(), reports));
-    let mut followed = Followed {
-        fits: Fits::new(shared.clone()),
-        secrets: FollowedSecrets::new(shared.clone()),
-        held: HashMap::new(),
-        unusable,
-        shared,
-        dispatch,
-        stop: stop.clone(),
-        asking: Arc::new(Semaphore::new(1)),
-        consuming: HashMap::new(),
-        languages: HashSet::new(),
-        tasks: JoinSet::new(),
-        retry: Retry::new(),
-    };
+    let mut followed = Followed::new(shared, dispatch, unusable, stop.clone());
     while !stop.is_cancelled() {
         let ended = tokio::select! {
             () = stop.cancelled() => break,
@@ -104,6 +91,29 @@ struct Followed {
 }
 
 impl Followed {
+    /// None of them yet.
+    fn new(
+        shared: Arc<Shared>,
+        dispatch: Dispatch,
+        unusable: watch::Sender<Vec<(FunctionId, String)>>,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            fits: Fits::new(shared.clone()),
+            secrets: FollowedSecrets::new(shared.clone()),
+            held: HashMap::new(),
+            unusable,
+            shared,
+            dispatch,
+            stop,
+            asking: Arc::new(Semaphore::new(1)),
+            consuming: HashMap::new(),
+            languages: HashSet::new(),
+            tasks: JoinSet::new(),
+            retry: Retry::new(),
+        }
+    }
+
     /// Subscribes first and reads everything then, so that nothing falls between. An event makes it read the one
     /// function that it names: with thousands of them a deploy costs no more than with ten. An event may be
     /// lost: everything is read again now and then. Ends when the subscription does; cancelled or failed, it
@@ -126,6 +136,7 @@ impl Followed {
                     None => return Ok(()),
                 },
                 _ = tick.tick() => Reading::All,
+                () = self.shared.secrets.versions.doubted() => Reading::Secrets,
                 answered = self.fits.answered() => {
                     for function in answered {
                         self.read_one(function).await?;
@@ -152,7 +163,7 @@ impl Followed {
             Some(found) => {
                 if !found.revision.spec.secrets.is_empty() {
                     // They may have been set since they were last read: an event may be lost.
-                    self.secrets.read().await?;
+                    self.read_versions().await?;
                 }
                 self.is_there(found);
                 // Its revision may be the one that was known: then older ones were deleted.
@@ -165,7 +176,7 @@ impl Followed {
 
     /// Reads which secrets there are, and the functions that get another one than before.
     async fn read_secrets(&mut self) -> Result<(), store::Error> {
-        self.secrets.read().await?;
+        self.read_versions().await?;
         for id in self.secrets.changed() {
             match self.shared.store.active_function(id).await? {
                 Some(found) => self.is_there(found),
@@ -175,9 +186,22 @@ impl Followed {
         Ok(())
     }
 
+    /// Reads which secrets there are, and has the instances replaced that have old values.
+    async fn read_versions(&self) -> Result<(), store::Error> {
+        let outdated = self.secrets.read().await?;
+        let functions: BTreeSet<_> = outdated.iter().map(|(_, function)| function.as_str()).collect();
+        for function in functions {
+            tracing::info!(function, "its secrets have changed: its instances are replaced");
+        }
+        for (slot, _) in outdated {
+            self.dispatch.send(Command::Outdated { slot });
+        }
+        Ok(())
+    }
+
     async fn read_all(&mut self) -> Result<(), store::Error> {
         let (mut present, mut trees) = (HashSet::new(), HashSet::new());
-        self.secrets.read().await?;
+        self.read_versions().await?;
         let mut after = None;
         loop {
             let page = self.shared.store.active_functions(after.as_ref(), PAGE).await?;
@@ -224,72 +248,74 @@ impl Followed {
     /// The function exists, perhaps with another revision than was known.
     fn is_there(&mut self, found: ActiveFunction) {
         let ActiveFunction { function, revision } = found;
-        let (id, active) = (function.id, function.active_revision);
         let revision = self.shared.revisions.keep(revision);
-        // One that begins with another program has a class of its own, which is prewarmed when there is demand for it.
+        self.see_language(&revision);
+        let held = self.held.remove(&function.id);
+        let is_new = self.see_active(&function, held.as_ref());
+        let SecretState { have_changed, unreadable } = self.secrets.look_at(&revision);
+        if let Some(reason) = unreadable {
+            self.hold(&revision, held, Some(reason));
+            // After its consumers were told to stop: what is given back does not come here again.
+            return self.dispatch.send(Command::LeaveToOthers { function: function.id });
+        }
+        let was_unusable = held.as_ref().is_some_and(|held| held.reason.is_some());
+        if have_changed || was_unusable {
+            self.dispatch.send(Command::SecretsChanged { function: function.id });
+        }
+        match self.fits.of(&revision) {
+            Fit::Asked => self.hold(&revision, held, None),
+            Fit::Unfit(reason) => self.hold(&revision, held, Some(reason)),
+            Fit::Fits | Fit::Unknown(_) => {
+                if (is_new || held.is_some()) && revision.spec.scaling.min_instances > 0 {
+                    self.dispatch.send(Command::Keep { revision: revision.clone() });
+                }
+                if was_unusable {
+                    self.report_unusable();
+                }
+                self.consume(&function, &revision);
+            }
+        }
+    }
+
+    /// One that begins with another program has a class of its own, which is prewarmed when there is demand for it.
+    fn see_language(&mut self, revision: &Revision) {
         if let Code::Language { language, version: _, package: _ } = revision.spec.code
             && revision.spec.interface.is_protocol() == language.facts().interpreter.is_some()
             && self.languages.insert(language)
         {
             self.dispatch.send(Command::Deployed { language });
         }
+    }
+
+    /// Returns whether another revision is active than was known, after telling of it.
+    fn see_active(&self, function: &Function, held: Option<&LeftToOthers>) -> bool {
+        let (id, active) = (function.id, function.active_revision);
         self.shared.revisions.set_active(id, active);
+        let known = self.consuming.get(&id).map(|one| one.active).or(held.map(|held| held.active));
+        if known == Some(active) {
+            return false;
+        }
+        self.dispatch.send(Command::Active { function: id, revision: Some(active) });
+        if known.is_some() {
+            self.shared.outdated.look_at(self.shared.revisions.digests(id));
+        }
+        true
+    }
+
+    /// Takes its work, as many pieces at a time as it has places.
+    fn consume(&mut self, function: &Function, revision: &Revision) {
+        let (id, active) = (function.id, function.active_revision);
         let prefetch = u16::try_from(revision.spec.scaling.places()).unwrap_or(u16::MAX).max(1);
-        let held = self.held.remove(&id);
-        let known =
-            self.consuming.get(&id).map(|one| one.active).or(held.as_ref().map(|held| held.active));
-        if known != Some(active) {
-            self.dispatch.send(Command::Active { function: id, revision: Some(active) });
-            if known.is_some() {
-                self.shared.outdated.look_at(self.shared.revisions.digests(id));
-            }
-        }
-        let was_usable = held.as_ref().is_none_or(|held| held.reason.is_none());
-        let fit = match self.look_at_secrets(&revision, was_usable) {
-            Some(reason) => Fit::Unfit(reason),
-            None => self.fits.of(&revision),
-        };
-        let reason = match fit {
-            Fit::Fits | Fit::Unknown(_) => None,
-            Fit::Asked => Some(None),
-            Fit::Unfit(reason) => Some(Some(reason)),
-        };
-        if let Some(reason) = reason {
-            return self.hold(&revision, held, reason);
-        }
-        if (known != Some(active) || held.is_some()) && revision.spec.scaling.min_instances > 0 {
-            self.dispatch.send(Command::Keep { revision: revision.clone() });
-        }
-        if held.is_some_and(|held| held.reason.is_some()) {
-            self.report_unusable();
-        }
-        let known = self.consuming.get_mut(&id);
-        match known {
+        match self.consuming.get_mut(&id) {
             Some(one) if one.prefetch == prefetch => one.active = active,
             _ => {
                 if let Some(old) = self.consuming.remove(&id) {
                     old.stop.cancel();
                 }
-                let one = self.start(&function, prefetch);
+                let one = self.start(function, prefetch);
                 self.consuming.insert(id, one);
             }
         }
-    }
-
-    /// Has the instances of a function replaced if its secrets are others than before. Returns the reason why this host cannot
-    /// read them: then what waits is left to others, too.
-    fn look_at_secrets(&mut self, revision: &Revision, was_usable: bool) -> Option<String> {
-        let SecretState { have_changed, unreadable } = self.secrets.look_at(revision);
-        let (function, to_others) = (revision.function, unreadable.is_some());
-        let is_due = if to_others { was_usable } else { have_changed };
-        if is_due {
-            if have_changed {
-                let name = revision.name.as_str();
-                tracing::info!(function = name, "its secrets have changed: its instances are replaced");
-            }
-            self.dispatch.send(Command::Renew { function, to_others });
-        }
-        unreadable
     }
 
     /// Leaves a function to other managers; none as a reason: for now.
@@ -339,3 +365,6 @@ impl Followed {
         Consuming { active: function.active_revision, prefetch, stop: token }
     }
 }
+
+#[cfg(test)]
+mod tests;

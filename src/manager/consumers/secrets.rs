@@ -1,80 +1,77 @@
-//! The versions of the secrets that functions get. When one has changed, the function's instances are replaced; and while one
-//! is encrypted with a key that this host does not have, nothing is taken from the function's queues.
+//! The secrets that functions get, as this manager follows them. When one has changed, what kept instances from starting may be
+//! gone; and while one is encrypted with a key that this host does not have, nothing is taken from the function's queues.
+//! Which instances have old values is found out apart from this (`held_secrets.rs`).
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::super::{secrets::lacks_key, shared::Shared};
+use super::super::{held_secrets::StoredVersion, pool::Slot, secrets::lacks_key, shared::Shared};
 use crate::{
-    model::{FunctionId, FunctionName, KeyId, Revision, SecretName, SecretPlace, SecretVersion},
+    model::{FunctionId, FunctionName, Revision, SecretName, SecretVersion},
     store,
 };
 
-/// A secret as a function gets it; none for one that is not set.
-type Got = Option<(SecretVersion, KeyId)>;
-
 /// A function that gets secrets, as it was when it was last looked at.
-struct Seen {
+struct LookedAt {
     name: FunctionName,
     secrets: Vec<SecretName>,
-    got: Vec<Got>,
+    /// Each of them; none for one that is not set.
+    stored: Vec<Option<StoredVersion>>,
 }
 
 /// The state of the secrets of a function.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct SecretState {
-    /// Instances may have other values than the present ones.
+    /// They are others than when the function was last looked at.
     pub have_changed: bool,
     /// The reason why this host cannot read them.
     pub unreadable: Option<String>,
 }
 
-/// All stored secrets, and the functions that get any.
+/// The functions that get secrets.
 pub(super) struct FollowedSecrets {
     shared: Arc<Shared>,
-    stored: HashMap<SecretPlace, (SecretVersion, KeyId)>,
-    functions: HashMap<FunctionId, Seen>,
+    functions: HashMap<FunctionId, LookedAt>,
 }
 
 impl FollowedSecrets {
     pub fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, stored: HashMap::new(), functions: HashMap::new() }
+        Self { shared, functions: HashMap::new() }
     }
 
-    /// Reads which secrets there are.
-    pub async fn read(&mut self) -> Result<(), store::Error> {
+    /// Reads which secrets there are. Returns the instances that have become outdated, each with its function.
+    pub async fn read(&self) -> Result<Vec<(Slot, FunctionName)>, store::Error> {
         let stored = self.shared.store.secret_versions().await?;
-        self.stored = stored.into_iter().map(|(place, version, key)| (place, (version, key))).collect();
-        Ok(())
+        Ok(self.shared.secrets.versions.are_stored(stored))
     }
 
     /// Returns the functions whose secrets are others, or have another key, than when they were last looked at.
     pub fn changed(&self) -> Vec<FunctionId> {
-        let changed =
-            self.functions.iter().filter(|(_, seen)| self.got(&seen.name, &seen.secrets) != seen.got);
+        let versions = &self.shared.secrets.versions;
+        let is_changed = |at: &LookedAt| versions.of(&at.name, &at.secrets) != at.stored;
+        let changed = self.functions.iter().filter(|(_, looked_at)| is_changed(looked_at));
         changed.map(|(function, _)| *function).collect()
     }
 
     /// Looks at the secrets of a function's active revision, as they were last read. The first look has nothing to compare
-    /// with, nor has that at another list of them: such a revision has instances of its own.
+    /// with, nor has that at another list of them.
     pub fn look_at(&mut self, revision: &Revision) -> SecretState {
         let (id, name, secrets) = (revision.function, &revision.name, &revision.spec.secrets);
+        let before = self.functions.remove(&id);
+        self.shared.secrets.keep(id, secrets);
         if secrets.is_empty() {
-            self.functions.remove(&id);
             return SecretState::default();
         }
-        let got = self.got(name, secrets);
-        let lacking = secrets.iter().zip(&got).find_map(|(secret, got)| {
-            let (_, key) = got.as_ref()?;
+        let stored = self.shared.secrets.versions.of(name, secrets);
+        let have_changed = before.is_some_and(|before| {
+            before.secrets == *secrets && !versions(&before.stored).eq(versions(&stored))
+        });
+        let unreadable = secrets.iter().zip(&stored).find_map(|(secret, stored)| {
+            let (_, key) = stored.as_ref()?;
             (!self.shared.keyring.has(key)).then(|| lacks_key(secret, key))
         });
-        let seen = Seen { name: name.clone(), secrets: secrets.clone(), got };
-        let (before, now) = (self.functions.remove(&id), versions(&seen.got));
-        let is_other =
-            before.is_some_and(|before| before.secrets == seen.secrets && versions(&before.got).ne(now));
-        self.functions.insert(id, seen);
-        let present = |secret: &SecretName| self.stored_for(name, secret).map(|(version, _)| *version);
-        let were_outdated = self.shared.secrets.were_outdated(id, present);
-        SecretState { have_changed: is_other || were_outdated, unreadable: lacking }
+        let looked_at = LookedAt { name: name.clone(), secrets: secrets.clone(), stored };
+        self.functions.insert(id, looked_at);
+        SecretState { have_changed, unreadable }
     }
 
     /// The function was deleted.
@@ -82,25 +79,9 @@ impl FollowedSecrets {
         self.functions.remove(&function);
         self.shared.secrets.forget(function);
     }
-
-    fn got(&self, function: &FunctionName, secrets: &[SecretName]) -> Vec<Got> {
-        secrets.iter().map(|secret| self.stored_for(function, secret).cloned()).collect()
-    }
-
-    /// Returns the function's own secret of that name, or else the platform's.
-    fn stored_for(
-        &self,
-        function: &FunctionName,
-        secret: &SecretName,
-    ) -> Option<&(SecretVersion, KeyId)> {
-        let of = |function: Option<&FunctionName>| {
-            let place = SecretPlace { function: function.cloned(), name: secret.clone() };
-            self.stored.get(&place)
-        };
-        of(Some(function)).or_else(|| of(None))
-    }
 }
 
-fn versions(got: &[Got]) -> impl Iterator<Item = Option<SecretVersion>> {
-    got.iter().map(|got| got.as_ref().map(|(version, _)| *version))
+/// Versions without their keys: another key is no other value.
+fn versions(stored: &[Option<StoredVersion>]) -> impl Iterator<Item = Option<SecretVersion>> {
+    stored.iter().map(|stored| stored.as_ref().map(|(version, _)| *version))
 }

@@ -90,6 +90,8 @@ impl Dispatcher {
             // Others of its revision do the work, and the pool starts none beside them for a while.
             Some(StartFailure::Platform(_)) if self.instances.values().any(is_live) => false,
             Some(StartFailure::Platform(_)) => self.stalls.failed(function, Instant::now()),
+            // Not for a while, but for as long as the key is missing: whoever follows the function's secrets sees to that.
+            Some(StartFailure::NoKey(_)) => false,
             // Its code was run; or there will be another start at once.
             Some(_) | None => self.stalls.succeeded(function),
         };

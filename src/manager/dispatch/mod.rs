@@ -198,9 +198,13 @@ impl Dispatcher {
             Command::Started { slot, result: Err(failure) } => {
                 self.start_ended(slot, Some(&failure));
                 let instance = self.instances.remove(&slot);
-                let by_host = matches!(failure, StartFailure::Platform(_));
+                let event = match &failure {
+                    StartFailure::NoKey(_) => Event::CannotStartHere { slot },
+                    StartFailure::Platform(_) => Event::StartFailed { slot, by_host: true },
+                    _ => Event::StartFailed { slot, by_host: false },
+                };
                 self.failures.insert(slot, failure);
-                self.apply(Event::StartFailed { slot, by_host });
+                self.apply(event);
                 self.failures.remove(&slot);
                 if let (Some(instance), Some((id, output))) = (instance, self.load_outputs.remove(&slot))
                 {
@@ -250,10 +254,15 @@ impl Dispatcher {
                     );
                 }
             }
-            Command::Renew { function, to_others } => {
+            Command::Outdated { slot } => self.apply(Event::Outdated { slot }),
+            Command::SecretsChanged { function } => {
                 // A value that kept it from starting may be gone.
                 self.forget_stall(function);
-                self.apply(Event::Renew { function, to_others });
+                self.apply(Event::SecretsChanged { function });
+            }
+            Command::LeaveToOthers { function } => {
+                self.forget_stall(function);
+                self.apply(Event::LeaveToOthers { function });
             }
             Command::Deployed { language } => {
                 if let Some(&(class, memory)) = self.usual.get(&language) {

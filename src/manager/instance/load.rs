@@ -9,7 +9,10 @@ use std::{
 
 use super::{
     super::{
+        held_secrets::HeldSecrets,
         logs::LAST_OUTPUT,
+        pool::Slot,
+        shared::Shared,
         start_failure::{StartFailure, function_error},
     },
     Instance,
@@ -27,8 +30,13 @@ use crate::{
 
 impl Instance {
     /// Has the guest load the code; that of a prewarmed one is put into its folder first. What the code writes
-    /// is kept in its load output.
-    pub(super) async fn load(&mut self, folder: &Path) -> Result<(), StartFailure> {
+    /// is kept in its load output. `slot` is its own if it is to serve; then it returns a note of the values that it has, to be
+    /// kept for as long as it lives.
+    pub(super) async fn load(
+        &mut self,
+        folder: &Path,
+        slot: Option<Slot>,
+    ) -> Result<Option<HeldSecrets>, StartFailure> {
         if self.prewarmed {
             fill(&self.shared, folder, &self.revision).await?;
             self.ready = Instant::now();
@@ -41,8 +49,8 @@ impl Instance {
                 .map_err(|error| StartFailure::Platform(chain_of_disk(&error)))?;
             self.packages = Some(packages);
         }
-        // After `Made` was told: an instance whose sandbox is still being made has not read them.
-        let secrets = self.shared.secrets.values(&self.shared.revisions, &self.revision).await?;
+        let Shared { secrets, revisions, .. } = &*self.shared;
+        let (secrets, held) = secrets.values(revisions, &self.revision, slot).await?;
         let spec = &self.revision.spec;
         let load = Load {
             revision: self.revision.number,
@@ -61,7 +69,7 @@ impl Instance {
         {
             Ok(()) => {
                 self.loaded = Instant::now();
-                Ok(())
+                Ok(held)
             }
             Err(LoadFailure::Function(error)) => Err(self.told_failure(error).await),
             Err(LoadFailure::Unable(reason)) => Err(match self.revision.spec.code {

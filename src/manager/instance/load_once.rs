@@ -68,7 +68,7 @@ pub(super) async fn run(
         () = stop.cancelled() => None,
         // Its build was given up.
         () = check.answer.closed() => None,
-        loaded = instance.load(folder) => Some(loaded),
+        loaded = instance.load(folder, None) => Some(loaded),
     };
     let printed = end(instance.load_output().text());
     // Whoever deploys waits for the answer, not for the removal.
@@ -76,7 +76,7 @@ pub(super) async fn run(
         Some(Err(StartFailure::Unreached)) => {
             let _ = commands.send(Command::CheckAgain { slot, check });
         }
-        Some(Ok(())) => {
+        Some(Ok(_)) => {
             let _ = commands.send(Command::CheckLoaded { slot });
             check.answer(Checked::Loaded { printed });
         }
@@ -94,7 +94,7 @@ fn of_failure(failure: StartFailure, printed: String) -> Checked {
         StartFailure::Image(reason) => {
             Checked::Failed { error: function_error("start", reason), printed }
         }
-        StartFailure::Platform(reason) => Checked::Skipped { reason },
+        StartFailure::Platform(reason) | StartFailure::NoKey(reason) => Checked::Skipped { reason },
         StartFailure::Unreached => Checked::Skipped { reason: "the instance ended".to_owned() },
     }
 }

@@ -114,9 +114,10 @@ impl Instance {
         let function = function.as_str();
         let container = self.short_id();
         tracing::info!(function, container, prewarmed = self.prewarmed, "container started");
-        if let Err(failure) = self.load(folder).await {
-            return self.not_loaded(failure, commands, slot, folder).await;
-        }
+        let secrets = match self.load(folder, Some(slot)).await {
+            Ok(secrets) => secrets,
+            Err(failure) => return self.not_loaded(failure, commands, slot, folder).await,
+        };
         let (jobs, mut queue) = mpsc::unbounded_channel();
         let report = ReportedInstance {
             id: self.id,
@@ -133,6 +134,7 @@ impl Instance {
         }
         self.sandbox.remove().await;
         remove_folder(folder);
+        drop(secrets);
         tracing::info!(function, container, "container removed");
         let _ = commands.send(Command::Gone { slot });
     }

@@ -68,6 +68,8 @@ pub enum Event {
     /// A start has failed; nothing of it is left. `by_host`: whatever the function's code is, the host could not make it.
     /// If the revision has usable instances, these do its work then, and nothing is started beside them for a while.
     StartFailed { slot: Slot, by_host: bool },
+    /// A start has failed as all of its revision's do on this host, and not on others: what waits for it goes to these.
+    CannotStartHere { slot: Slot },
     /// A run is over. `usable`: the instance can run again; otherwise it is given nothing more, and stopped when all of its
     /// runs are over.
     Finished { slot: Slot, usable: bool },
@@ -86,9 +88,13 @@ pub enum Event {
     /// A revision's code is to be loaded once. At `deadline` it is skipped, unless it has begun; when it is over
     /// `Gone` says so, and before that `Started` if the code was loaded.
     CheckWanted { check: CheckId, class: Option<Class>, memory: u64, deadline: Instant },
-    /// The function's secrets have other values: its instances are replaced. `to_others`: no new one could read them here,
-    /// so that what waits goes back to its queues, and none is kept.
-    Renew { function: FunctionId, to_others: bool },
+    /// An instance has a value of a secret that is not the present one: it is replaced, whatever revision it is of.
+    Outdated { slot: Slot },
+    /// The function's secrets have other values, or can be read here again: what could not be started is tried at once.
+    SecretsChanged { function: FunctionId },
+    /// The function's secrets cannot be read here, so that no instance could be started: those that there are go, none is
+    /// kept, and work goes back to its queues: what waits, and what arrives until `Active`, `Keep` or `SecretsChanged`.
+    LeaveToOthers { function: FunctionId },
     /// No instance of the function can be started here for a while: background work goes to others.
     Stalled { function: FunctionId },
     /// A new image is there: what could not be prewarmed for want of one is tried at once.
@@ -145,6 +151,8 @@ impl Event {
             Self::Made { slot }
             | Self::Started { slot }
             | Self::StartFailed { slot, .. }
+            | Self::CannotStartHere { slot }
+            | Self::Outdated { slot }
             | Self::Finished { slot, .. }
             | Self::Ended { slot }
             | Self::Gone { slot } => Some(slot),

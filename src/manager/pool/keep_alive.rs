@@ -115,7 +115,10 @@ impl KeepAlive {
                     habits.started(took, begun.takes_prewarmed);
                 }
             }
-            Event::StartFailed { slot, .. } | Event::Ended { slot } | Event::Gone { slot } => {
+            Event::StartFailed { slot, .. }
+            | Event::CannotStartHere { slot }
+            | Event::Ended { slot }
+            | Event::Gone { slot } => {
                 self.starts.remove(&slot);
             }
             Event::Active { function, revision: None } => {
@@ -130,7 +133,9 @@ impl KeepAlive {
             | Event::Made { .. }
             | Event::Stalled { .. }
             | Event::Keep { .. }
-            | Event::Renew { .. }
+            | Event::Outdated { .. }
+            | Event::SecretsChanged { .. }
+            | Event::LeaveToOthers { .. }
             | Event::Drain => {}
         }
     }

@@ -13,6 +13,15 @@ pub(super) struct Waiting {
     /// None for background work.
     pub(super) deadline: Option<Instant>,
     pub(super) since: Instant,
+    /// The number of pieces of work that had arrived before it.
+    pub(super) number: u64,
+}
+
+impl Waiting {
+    /// Returns whether it had arrived before this number; none stands for the end of all numbers.
+    fn is_before(&self, number: Option<u64>) -> bool {
+        number.is_none_or(|number| self.number < number)
+    }
 }
 
 /// Waiting work of one revision: sync callers first, since somebody stands there, but not for ever.
@@ -40,9 +49,17 @@ impl Line {
         self.sync.len() + self.background.len()
     }
 
-    /// Takes the next piece for an instance that was started for those who wait: callers count on it.
-    pub(super) fn pop_cold(&mut self) -> Option<Waiting> {
-        self.sync.pop_front().or_else(|| self.background.pop_front())
+    /// Takes the next piece for an instance that was started for those who wait: callers count on it. An outdated one takes
+    /// only what had arrived before this number.
+    pub(super) fn pop_cold(&mut self, outdated: Option<u64>) -> Option<Waiting> {
+        let may_take = |waiting: &mut Waiting| waiting.is_before(outdated);
+        self.sync.pop_front_if(may_take).or_else(|| self.background.pop_front_if(may_take))
+    }
+
+    /// Returns how many wait that had arrived before this number.
+    pub(super) fn arrived_before(&self, number: u64) -> usize {
+        let waiting = self.sync.iter().chain(&self.background);
+        waiting.filter(|waiting| waiting.is_before(Some(number))).count()
     }
 
     /// Takes the next piece for an instance that has run something.

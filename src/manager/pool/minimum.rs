@@ -105,7 +105,7 @@ impl Minimums {
     pub(super) fn observe(&mut self, event: Event, of: Option<&Instance>, now: Instant) {
         let (slot, failed) = match event {
             Event::Made { slot } | Event::Started { slot } | Event::Gone { slot } => (slot, false),
-            Event::StartFailed { slot, .. } => (slot, true),
+            Event::StartFailed { slot, .. } | Event::CannotStartHere { slot } => (slot, true),
             // One that ends while it works is no failure of its start.
             Event::Ended { slot } => (slot, of.is_none_or(|instance| instance.life != Life::Busy)),
             Event::Finished { usable: true, .. } => {

@@ -12,15 +12,16 @@
 //! An instance has places for one piece of work or for several (`places.rs`).
 //! A start takes a prewarmed instance where one of its class is ready (`stock.rs`): `Take` in place of `Start`.
 //! A deploy has a revision's code loaded once in an instance that never runs anything (`checks.rs`).
-//! When a function's secrets change, its instances are replaced (`renewal.rs`).
+//! Instances with an old value of a secret are replaced, and where secrets cannot be read all is left to others (`renewal.rs`).
 //!
 //! Invariants, checked by the property tests:
 //! - a piece of work is run at most once, and is run or rejected exactly once;
 //! - an instance runs no more pieces of work at a time than it has places, of its own revision;
-//! - no more instances of a function than its `max_instances`, no more simultaneous starts than
+//! - no more instances of a function than its `max_instances` (but for outdated ones), no more simultaneous starts than
 //!   `max_starts` (one counts until its sandbox is made, a prewarmed one not at all), no more memory than the budget (unless
 //!   a single instance is larger than all of it; and but for prewarmed ones and checks on their way out);
 //! - nothing waits while an instance of its revision has a free place;
+//! - an outdated instance runs nothing that has arrived since it became outdated;
 //! - an idle instance is stopped at its own timeout (`keep_alive.rs` says when), not before, unless it has
 //!   to make room; but for those of a function that is kept (`minimum.rs`).
 
@@ -35,7 +36,7 @@ mod starts;
 mod stock;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     time::Instant,
 };
 
@@ -82,8 +83,12 @@ struct Instance {
     drained: bool,
     /// The number of pieces of work that it runs; at least one while it is busy.
     running: u32,
-    /// It is given nothing more, and goes when all that it runs is over. One that starts is given what waits for it then.
+    /// It is given nothing more, whatever happens, and goes when all that it runs is over. One that starts is given what had
+    /// waited when it became so.
     retired: bool,
+    /// It has an old value of a secret, since this many pieces of work had arrived: it is retired, and runs nothing that
+    /// came later.
+    outdated: Option<u64>,
     /// It was prewarmed before it was this revision's.
     prewarmed: bool,
     /// Its sandbox is made, and what it still does is to load its function's code.
@@ -106,8 +111,12 @@ pub struct Pool {
     checks: Checks,
     lines: BTreeMap<Key, Line>,
     active: HashMap<FunctionId, Option<RevisionNumber>>,
+    /// Functions of which no instance can be started here.
+    left_to_others: HashSet<FunctionId>,
     draining: bool,
     next_slot: u64,
+    /// The number of pieces of work that were let wait or run.
+    arrivals: u64,
     uses: u64,
     starts: Starts,
     minimums: Minimums,
@@ -124,8 +133,10 @@ impl Pool {
             checks: Checks::default(),
             lines: BTreeMap::new(),
             active: HashMap::new(),
+            left_to_others: HashSet::new(),
             draining: false,
             next_slot: 0,
+            arrivals: 0,
             uses: 0,
             starts: Starts::default(),
             minimums: Minimums::new(limits.memory_budget / 2),
@@ -160,7 +171,7 @@ impl Pool {
                     // Its caller has been told already that it was not run.
                     actions.push(Action::Reject { work, why: Rejection::Expired });
                 } else {
-                    let waiting = Waiting { work, deadline, since: now };
+                    let waiting = Waiting { work, deadline, since: now, number: self.arrivals };
                     self.arrive(waiting, key, needs, mode, &mut actions);
                 }
             }
@@ -170,14 +181,20 @@ impl Pool {
             Event::StartFailed { slot, by_host } => {
                 self.start_failed(slot, by_host, now, &mut actions);
             }
+            Event::CannotStartHere { slot } => self.cannot_start_here(slot, &mut actions),
             Event::Ended { slot } => self.ended(slot, now, &mut actions),
             Event::Gone { slot } => {
                 self.instances.remove(&slot);
             }
             Event::Active { function, revision } => self.activate(function, revision, &mut actions),
-            Event::Keep { key, needs } => self.minimums.keep(key, needs),
-            Event::Renew { function, to_others } => self.renew(function, to_others, &mut actions),
-            Event::Stalled { function } => self.leave_to_others(function, &mut actions),
+            Event::Keep { key, needs } => {
+                self.left_to_others.remove(&key.function);
+                self.minimums.keep(key, needs);
+            }
+            Event::Outdated { slot } => self.replace(slot, &mut actions),
+            Event::SecretsChanged { function } => self.secrets_changed(function),
+            Event::LeaveToOthers { function } => self.leave_to_others(function, &mut actions),
+            Event::Stalled { function } => self.give_background_back(function, &mut actions),
             Event::ImageMade => self.stock.retry(),
             Event::Usual { class, memory } => self.stock.want(class, memory),
             // A check's.
@@ -249,10 +266,11 @@ impl Pool {
         mode: Mode,
         actions: &mut Vec<Action>,
     ) {
-        if self.draining {
+        if self.draining || self.left_to_others.contains(&key.function) {
             actions.push(Action::Reject { work: waiting.work, why: Rejection::ToOthers });
             return;
         }
+        self.arrivals += 1;
         if let Some(slot) = self.free_place(key) {
             self.run(slot, waiting.work, Start::Warm, actions);
             return;
@@ -285,8 +303,8 @@ impl Pool {
             self.retire(slot, actions);
             return;
         }
-        let pop = if cold { Line::pop_cold } else { Line::pop };
-        // Also of a retired one: those who wait have waited for it.
+        let pop = |line: &mut Line| if cold { line.pop_cold(instance.outdated) } else { line.pop() };
+        // Also of a retired one: those who waited when it was retired have waited for it.
         let mut free = if cold { instance.needs.places() } else { instance.free_places() };
         while free > 0
             && let Some(waiting) = self.lines.get_mut(&instance.key).and_then(pop)
@@ -353,6 +371,7 @@ impl Pool {
         actions: &mut Vec<Action>,
     ) {
         self.active.insert(function, revision);
+        self.left_to_others.remove(&function);
         if revision.is_none_or(|revision| !self.minimums.keeps(Key { function, revision })) {
             self.minimums.forget(function);
         }
@@ -397,7 +416,7 @@ impl Pool {
         }
     }
 
-    fn leave_to_others(&mut self, function: FunctionId, actions: &mut Vec<Action>) {
+    fn give_background_back(&mut self, function: FunctionId, actions: &mut Vec<Action>) {
         for (_, line) in self.lines.iter_mut().filter(|(key, _)| key.function == function) {
             let left = |one: Waiting| Action::Reject { work: one.work, why: Rejection::ToOthers };
             actions.extend(line.background.drain(..).map(left));

@@ -3,7 +3,7 @@
 //! One instance is filled before another one is started, since that is what several places are for; and of those that have
 //! a free place, the fullest gets the next piece, so that the others may become idle. An instance that can no longer be
 //! used after one of its runs (it overran its time, say) is *retired*: the others end in it, then it goes. It counts among
-//! its function's instances until then.
+//! its function's instances until then, unless it is outdated (`renewal.rs`).
 
 use std::time::Instant;
 
@@ -39,10 +39,22 @@ impl Pool {
         free.max_by_key(|(_, i)| (i.running, i.used)).map(|(slot, _)| *slot)
     }
 
-    /// Returns the places of a revision's instances that are being started.
+    /// Returns the places of a revision's instances that are being started; of outdated ones those that will be taken.
     pub(super) fn coming_places(&self, key: Key) -> usize {
         let coming = self.instances.values().filter(|i| i.key == key && i.life == Life::Starting);
-        coming.map(|i| i.needs.places()).sum()
+        let (mut places, mut outdated) = (0, Vec::new());
+        for instance in coming {
+            match instance.outdated {
+                None => places += instance.needs.places(),
+                Some(number) => outdated.push((number, instance.needs.places())),
+            }
+        }
+        outdated.sort_unstable();
+        let waiting = |number| self.lines.get(&key).map_or(0, |line| line.arrived_before(number));
+        let taken = outdated.into_iter().fold(0, |taken, (number, places)| {
+            taken + places.min(waiting(number).saturating_sub(taken))
+        });
+        places + taken
     }
 
     /// Returns whether this is work for an instance that is wanted anyway. What is learned about the instances of a function

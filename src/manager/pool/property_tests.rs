@@ -20,6 +20,7 @@ enum Step {
     StartOk(prop::sample::Index),
     SandboxMade(prop::sample::Index),
     StartBad { index: prop::sample::Index, by_host: bool },
+    CannotStartHere(prop::sample::Index),
     Finish(prop::sample::Index, bool),
     Gone(prop::sample::Index),
     Made(prop::sample::Index),
@@ -33,7 +34,9 @@ enum Step {
     CheckOver { index: prop::sample::Index, loaded: bool },
     CheckDies(prop::sample::Index),
     Activate { function: u32, revision: Option<u32>, kept: u32 },
-    Renew { function: u32, to_others: bool },
+    Outdated(prop::sample::Index),
+    SecretsChanged { function: u32 },
+    LeaveToOthers { function: u32 },
     Pass(u64),
     Drain,
 }
@@ -47,6 +50,7 @@ fn step() -> impl Strategy<Value = Step> {
         5 => index().prop_map(Step::StartOk),
         2 => index().prop_map(Step::SandboxMade),
         1 => (index(), any::<bool>()).prop_map(|(index, by_host)| Step::StartBad { index, by_host }),
+        1 => index().prop_map(Step::CannotStartHere),
         5 => (index(), any::<bool>()).prop_map(|(index, usable)| Step::Finish(index, usable)),
         3 => index().prop_map(Step::Gone),
         3 => index().prop_map(Step::Made),
@@ -58,8 +62,9 @@ fn step() -> impl Strategy<Value = Step> {
         1 => index().prop_map(Step::DieBusy),
         1 => (0..3u32, prop::option::of(1..3u32), 0..2u32)
             .prop_map(|(function, revision, kept)| Step::Activate { function, revision, kept }),
-        1 => (0..3u32, any::<bool>())
-            .prop_map(|(function, to_others)| Step::Renew { function, to_others }),
+        3 => index().prop_map(Step::Outdated),
+        1 => (0..3u32).prop_map(|function| Step::SecretsChanged { function }),
+        1 => (0..3u32).prop_map(|function| Step::LeaveToOthers { function }),
         2 => (0..3u32, 0..3000u64).prop_map(|(class, wait_ms)| Step::Check { class, wait_ms }),
         2 => (index(), any::<bool>()).prop_map(|(index, loaded)| Step::CheckOver { index, loaded }),
         1 => index().prop_map(Step::CheckDies),
@@ -82,9 +87,12 @@ struct World {
     busy: BTreeMap<Slot, Key>,
     /// The pieces of work that each busy one runs.
     running: BTreeMap<Slot, usize>,
-    /// Busy ones that are given nothing more, for what ended in them or for the sake of others; and those that start and may
-    /// have an old value of a secret, which are given what waits when they are ready.
+    /// Busy ones that are given nothing more, for what ended in them or for the sake of others; and outdated ones.
     retired: BTreeSet<Slot>,
+    /// Those that have an old value of a secret, with the first work that came after that; also of those that are gone.
+    outdated: BTreeMap<Slot, WorkId>,
+    /// Functions of which no instance can be started here.
+    left_to_others: BTreeSet<FunctionId>,
     /// The end of the pause in which none has to be started beside one that runs.
     pauses: BTreeMap<FunctionId, Instant>,
     active: BTreeMap<FunctionId, RevisionNumber>,
@@ -161,7 +169,11 @@ impl World {
 
     /// Before one more begins: more wait than will get a place without it.
     fn assert_is_wanted(&self, key: Key) {
-        let starting = self.starting.values().filter(|other| **other == key).count();
+        let starting = self
+            .starting
+            .iter()
+            .filter(|(slot, other)| **other == key && !self.outdated.contains_key(*slot));
+        let starting = starting.count();
         let waiting = self.pool.lines.get(&key).map_or(0, Line::len);
         assert!(waiting > starting * concurrency(key) as usize, "nobody waits for it");
     }
@@ -191,13 +203,12 @@ impl World {
         }
     }
 
+    /// Returns the number of a function's instances that count among its `max_instances`.
     fn of_function(&self, key: Key) -> usize {
-        self.starting
-            .values()
-            .chain(self.busy.values())
-            .chain(self.idle.values().map(|(key, _)| key))
-            .filter(|other| other.function == key.function)
-            .count()
+        let idle = self.idle.iter().map(|(slot, (key, _))| (slot, key));
+        let live = self.starting.iter().chain(&self.busy).chain(idle);
+        let counts = |slot: &Slot| !self.outdated.contains_key(slot);
+        live.filter(|&(slot, other)| other.function == key.function && counts(slot)).count()
     }
 
     /// Returns the memory of the functions' instances.
@@ -275,6 +286,9 @@ impl World {
                     is_ready_only_now || !self.retired.contains(&slot),
                     "it was to be given nothing more"
                 );
+                let since = self.outdated.get(&slot);
+                assert!(since.is_none_or(|since| work < *since), "it came after the new value");
+                assert!(!self.left_to_others.contains(&key.function), "it is left to others");
             }
             Action::Stop { slot }
                 if self.making.contains_key(&slot) || self.ready.contains_key(&slot) =>
@@ -384,6 +398,13 @@ impl World {
                 if let Some(slot) = Self::pick(self.starting.keys().copied(), index) {
                     self.starting.remove(&slot);
                     self.send(Event::StartFailed { slot, by_host: false });
+                }
+            }
+            Step::CannotStartHere(index) => {
+                if let Some(slot) = Self::pick(self.starting.keys().copied(), index) {
+                    let key = self.starting.remove(&slot).expect("it was picked");
+                    self.send(Event::CannotStartHere { slot });
+                    assert!(!self.pool.lines.contains_key(&key), "it waits for others to do it");
                 }
             }
             Step::StartBad { index, by_host: true } => {
@@ -509,6 +530,7 @@ impl World {
                         false => self.drained.insert(*slot),
                     };
                 }
+                self.left_to_others.remove(&function);
                 self.send(Event::Active { function, revision });
                 if let Some(revision) = revision.filter(|_| kept > 0) {
                     let key = Key { function, revision };
@@ -517,7 +539,27 @@ impl World {
                     self.send(Event::Keep { key, needs });
                 }
             }
-            Step::Renew { function, to_others } => self.renew(key(function).function, to_others),
+            Step::Outdated(index) => {
+                let all = self.starting.keys().chain(self.busy.keys()).chain(self.idle.keys());
+                if let Some(slot) = Self::pick(all.copied(), index) {
+                    self.outdate(&[slot], Event::Outdated { slot });
+                }
+            }
+            Step::SecretsChanged { function } => {
+                let function = key(function).function;
+                self.left_to_others.remove(&function);
+                self.send(Event::SecretsChanged { function });
+            }
+            Step::LeaveToOthers { function } => {
+                let function = key(function).function;
+                let idle = self.idle.iter().map(|(slot, (key, _))| (slot, key));
+                let live = self.starting.iter().chain(&self.busy).chain(idle);
+                let all = live.filter(|(_, key)| key.function == function).map(|(slot, _)| *slot);
+                let all: Vec<Slot> = all.collect();
+                self.left_to_others.insert(function);
+                self.kept.retain(|key| key.function != function);
+                self.outdate(&all, Event::LeaveToOthers { function });
+            }
             Step::Pass(ms) => {
                 self.now += Duration::from_millis(ms);
                 let due: Vec<Slot> = self
@@ -547,23 +589,18 @@ impl World {
         }
     }
 
-    fn renew(&mut self, function: FunctionId, to_others: bool) {
-        let has_read = |slot: &Slot| self.taken.contains(slot) || self.loading.contains(slot);
-        let loading = self.starting.iter().filter(|&(slot, _)| has_read(slot));
-        let live = loading.chain(&self.busy).filter(|(_, key)| key.function == function);
-        let live: Vec<Slot> = live.map(|(slot, _)| *slot).collect();
-        let idle = self.idle.iter().filter(|(_, (key, _))| key.function == function);
-        let idle: Vec<Slot> = idle.map(|(slot, _)| *slot).collect();
-        self.retired.extend(live.iter().chain(&idle));
-        if to_others {
-            self.kept.retain(|key| key.function != function);
+    /// An event makes these have an old value.
+    fn outdate(&mut self, slots: &[Slot], event: Event) {
+        for slot in slots {
+            self.retired.insert(*slot);
+            self.outdated.entry(*slot).or_insert(WorkId(self.next_work));
         }
-        self.send(Event::Renew { function, to_others });
+        let idle: Vec<Slot> =
+            slots.iter().copied().filter(|slot| self.idle.contains_key(slot)).collect();
+        self.send(event);
         assert!(idle.iter().all(|slot| self.stopping.contains(slot)), "idle ones go at once");
         let is_retired = |slot: &Slot| self.pool.instances.get(slot).is_some_and(|i| i.retired);
-        assert!(live.iter().all(is_retired), "none goes on with an old value");
-        let mut lines = self.pool.lines.keys();
-        assert!(!to_others || lines.all(|key| key.function != function), "it waits for nothing");
+        assert!(slots.iter().all(is_retired), "none goes on with an old value");
     }
 
     fn gone(&mut self, slot: Slot) {
@@ -595,7 +632,8 @@ impl World {
         let world_size = self.starting.len() + self.busy.len() + self.idle.len() + self.stopping.len();
         assert_eq!(pool_size, world_size, "pool and world agree on what exists");
         for (key, line) in &self.pool.lines {
-            if line.len() > self.pool.starting(*key) * concurrency(*key) as usize {
+            assert!(!self.left_to_others.contains(&key.function), "it waits for nothing");
+            if line.len() > self.pool.coming_places(*key) {
                 self.assert_held_up_by_others(*key);
             }
         }
@@ -687,6 +725,8 @@ proptest! {
             busy: BTreeMap::new(),
             running: BTreeMap::new(),
             retired: BTreeSet::new(),
+            outdated: BTreeMap::new(),
+            left_to_others: BTreeSet::new(),
             pauses: BTreeMap::new(),
             active: BTreeMap::new(),
             kept: BTreeSet::new(),

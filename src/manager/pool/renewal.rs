@@ -1,52 +1,63 @@
-//! Replacing the instances of a function whose secrets have changed, without harm to anybody who waits for one. Pure, a part
-//! of [`Pool`](super::Pool).
+//! Replacing instances that have an old value of a secret, without harm to anybody who waits for one; and leaving a function to
+//! others while its secrets cannot be read here. Pure, a part of [`Pool`](super::Pool).
 //!
-//! - An idle instance goes at once.
-//! - A busy one is retired: it is given nothing more, and goes after what it runs.
-//! - One that loads its code may have read the old value. Those who wait have waited for its start, which would begin anew
-//!   without it; so it runs what waits when it is ready, up to its places, and goes after that. A call that came while it
-//!   was loading may be the last one to see the old value.
-//! - One whose sandbox is still being made has read nothing, and stays: it reads the new value.
+//! The pool is told which instances are *outdated*. Each is retired, for good: a rollback to its revision does not bring it back.
 //!
-//! What comes afterwards gets new instances, and so does `min_instances`, within the usual limits: an instance on its way
-//! out counts among its function's until it has stopped. Prewarmed instances and checks belong to no function, and stay.
+//! - An idle one goes at once.
+//! - A busy one is given nothing more, and goes after what it runs.
+//! - One that loads its code is not stopped: those who wait have waited for its start, which would begin anew without it. It
+//!   runs what had arrived before it was outdated, up to its places, and goes after that. What comes later gets another one.
+//!
+//! What comes afterwards gets new instances, and so does `min_instances`. An outdated one does not count among its function's
+//! `max_instances`, or one long run on it would keep all other calls waiting; its memory counts until it is gone. Prewarmed
+//! instances and checks have no secrets, and stay.
 
-use super::{Action, Life, Line, Pool, Rejection, Slot};
+use super::{Action, Instance, Life, Line, Pool, Rejection, Slot};
 use crate::model::FunctionId;
 
 impl Pool {
-    /// `to_others`: no new instance could read the secrets here, so that what waits goes back to its queues.
-    pub(super) fn renew(&mut self, function: FunctionId, to_others: bool, actions: &mut Vec<Action>) {
-        let mut idle: Vec<Slot> = Vec::new();
-        for (slot, instance) in &mut self.instances {
-            if instance.key.function != function {
-                continue;
-            }
-            match instance.life {
-                Life::Idle { .. } => idle.push(*slot),
-                Life::Busy => instance.retired = true,
-                Life::Starting => instance.retired |= instance.is_made,
-                Life::Stopping => {}
-            }
-        }
-        for slot in idle {
-            self.stop(slot, actions);
-        }
-        match to_others {
-            true => {
-                self.minimums.forget(function);
-                self.give_back(function, actions);
-            }
-            false => self.minimums.try_again(function),
+    /// The instance has an old value.
+    pub(super) fn replace(&mut self, slot: Slot, actions: &mut Vec<Action>) {
+        let arrivals = self.arrivals;
+        let Some(instance) = self.instances.get_mut(&slot) else { return };
+        // From the first time on.
+        instance.outdated.get_or_insert(arrivals);
+        match instance.life {
+            Life::Idle { .. } | Life::Busy => self.retire(slot, actions),
+            Life::Starting => instance.retired = true,
+            Life::Stopping => {}
         }
     }
 
-    fn give_back(&mut self, function: FunctionId, actions: &mut Vec<Action>) {
-        let lines = self.lines.iter_mut().filter(|(key, _)| key.function == function);
-        for Line { sync, background, .. } in lines.map(|(_, line)| line) {
-            let waiting = sync.drain(..).chain(background.drain(..));
-            actions
-                .extend(waiting.map(|one| Action::Reject { work: one.work, why: Rejection::ToOthers }));
+    /// What has kept instances from starting may be gone.
+    pub(super) fn secrets_changed(&mut self, function: FunctionId) {
+        self.left_to_others.remove(&function);
+        self.minimums.try_again(function);
+    }
+
+    /// No instance of the function could be started here.
+    pub(super) fn leave_to_others(&mut self, function: FunctionId, actions: &mut Vec<Action>) {
+        self.left_to_others.insert(function);
+        self.minimums.forget(function);
+        let of_function = self.instances.iter().filter(|(_, i)| i.key.function == function);
+        for slot in of_function.map(|(slot, _)| *slot).collect::<Vec<_>>() {
+            self.replace(slot, actions);
+        }
+        for (_, line) in self.lines.iter_mut().filter(|(key, _)| key.function == function) {
+            give_back(line, actions);
         }
     }
+
+    /// A start has failed, and every other one of its revision would.
+    pub(super) fn cannot_start_here(&mut self, slot: Slot, actions: &mut Vec<Action>) {
+        let Some(Instance { key, .. }) = self.instances.remove(&slot) else { return };
+        if let Some(line) = self.lines.get_mut(&key) {
+            give_back(line, actions);
+        }
+    }
+}
+
+fn give_back(line: &mut Line, actions: &mut Vec<Action>) {
+    let waiting = line.sync.drain(..).chain(line.background.drain(..));
+    actions.extend(waiting.map(|one| Action::Reject { work: one.work, why: Rejection::ToOthers }));
 }

@@ -15,8 +15,12 @@ fn call(work: u64, needs: Needs) -> Event {
     arrived(work, Mode::Sync, needs)
 }
 
-fn renew() -> Event {
-    Event::Renew { function: key(1).function, to_others: false }
+fn outdated(slot: u64) -> Event {
+    Event::Outdated { slot: Slot(slot) }
+}
+
+fn active(revision: u32) -> Event {
+    Event::Active { function: key(1).function, revision: Some(RevisionNumber(revision)) }
 }
 
 fn start(slot: u64) -> Action {
@@ -35,18 +39,20 @@ fn finished(slot: u64) -> Event {
     Event::Finished { slot: Slot(slot), usable: true }
 }
 
+fn to_others(work: u64) -> Action {
+    Action::Reject { work: WorkId(work), why: Rejection::ToOthers }
+}
+
 #[test]
-fn idle_ones_go_at_once_and_those_of_other_functions_stay() {
+fn an_idle_one_goes_at_once_and_new_work_gets_a_new_one() {
     let (mut pool, now) = (pool(), Instant::now());
     let needs = needs(10, 60 * SECOND);
-    for (slot, key) in [(0, key(1)), (1, key(2))] {
-        let (work, mode) = (WorkId(slot), Mode::Sync);
-        pool.handle(Event::Arrived { work, key, needs, mode, deadline: None }, now);
-        pool.handle(Event::Started { slot: Slot(slot) }, now);
-        pool.handle(finished(slot), now);
-    }
-    assert_eq!(pool.handle(renew(), now), [stop(0)]);
-    assert_eq!(pool.handle(call(2, needs), now), [start(2)], "new work gets a new one");
+    pool.handle(call(0, needs), now);
+    pool.handle(Event::Started { slot: Slot(0) }, now);
+    pool.handle(finished(0), now);
+    assert_eq!(pool.handle(outdated(0), now), [stop(0)]);
+    assert_eq!(pool.handle(outdated(0), now), [], "it was said before");
+    assert_eq!(pool.handle(call(1, needs), now), [start(1)]);
 }
 
 #[test]
@@ -55,7 +61,7 @@ fn a_busy_one_goes_after_its_run_and_is_given_nothing_more() {
     let needs = needs(10, 60 * SECOND);
     pool.handle(call(0, needs), now);
     pool.handle(Event::Started { slot: Slot(0) }, now);
-    assert_eq!(pool.handle(renew(), now), []);
+    assert_eq!(pool.handle(outdated(0), now), []);
     assert_eq!(pool.handle(call(1, needs), now), [start(1)]);
     assert_eq!(pool.handle(finished(0), now), [stop(0)], "though somebody waits");
     assert_eq!(pool.handle(Event::Started { slot: Slot(1) }, now), [run(1, 1, Start::Cold)]);
@@ -63,17 +69,35 @@ fn a_busy_one_goes_after_its_run_and_is_given_nothing_more() {
 }
 
 #[test]
-fn one_that_runs_several_goes_after_the_last_of_them() {
+fn one_that_runs_for_long_holds_up_no_call_even_where_one_instance_is_the_limit() {
     let (mut pool, now) = (pool(), Instant::now());
     let needs = Needs { concurrency: 3, ..needs(1, 60 * SECOND) };
     for work in 0..2 {
         pool.handle(call(work, needs), now);
     }
     pool.handle(Event::Started { slot: Slot(0) }, now);
-    pool.handle(renew(), now);
-    assert_eq!(pool.handle(call(2, needs), now), [], "it counts until it has stopped");
-    assert_eq!(pool.handle(finished(0), now), []);
-    assert_eq!(pool.handle(finished(0), now), [stop(0), start(1)]);
+    pool.handle(outdated(0), now);
+    assert_eq!(pool.handle(call(2, needs), now), [start(1)], "an old one does not count");
+    assert_eq!(pool.handle(Event::Started { slot: Slot(1) }, now), [run(1, 2, Start::Cold)]);
+    assert_eq!(pool.handle(call(3, needs), now), [run(1, 3, Start::Warm)]);
+    assert_eq!(pool.handle(finished(0), now), [], "it still runs another one");
+    assert_eq!(pool.handle(finished(0), now), [stop(0)]);
+    for work in 4..6 {
+        pool.handle(call(work, needs), now);
+    }
+    assert_eq!(pool.handle(call(6, needs), now), [], "the new one counts");
+}
+
+#[test]
+fn old_ones_count_against_the_memory() {
+    let mut pool = Pool::new(Limits { max_starts: 4, memory_budget: 128 });
+    let (needs, now) = (needs(1, 60 * SECOND), Instant::now());
+    pool.handle(call(0, needs), now);
+    pool.handle(Event::Started { slot: Slot(0) }, now);
+    pool.handle(outdated(0), now);
+    assert_eq!(pool.handle(call(1, needs), now), []);
+    assert_eq!(pool.handle(finished(0), now), [stop(0)]);
+    assert_eq!(pool.handle(Event::Gone { slot: Slot(0) }, now), [start(1)]);
 }
 
 #[test]
@@ -82,7 +106,7 @@ fn one_that_loads_runs_what_waits_for_it_and_goes_after_that() {
     let needs = needs(10, 60 * SECOND);
     pool.handle(call(0, needs), now);
     pool.handle(Event::Made { slot: Slot(0) }, now);
-    assert_eq!(pool.handle(renew(), now), [], "its caller would wait for another start");
+    assert_eq!(pool.handle(outdated(0), now), [], "its caller would wait for another start");
     assert_eq!(pool.handle(Event::Started { slot: Slot(0) }, now), [run(0, 0, Start::Cold)]);
     assert_eq!(pool.handle(finished(0), now), [stop(0)]);
     // And one for which nobody waits any more goes when it is ready.
@@ -91,20 +115,51 @@ fn one_that_loads_runs_what_waits_for_it_and_goes_after_that() {
     pool.handle(call(2, needs), now);
     pool.handle(Event::Made { slot: Slot(2) }, now);
     assert_eq!(pool.handle(finished(1), now), [run(1, 2, Start::Warm)]);
-    pool.handle(renew(), now);
+    pool.handle(outdated(2), now);
     assert_eq!(pool.handle(Event::Started { slot: Slot(2) }, now), [stop(2)]);
 }
 
 #[test]
-fn one_whose_sandbox_is_not_made_has_not_read_the_old_value() {
+fn one_that_loads_takes_nothing_that_came_later_and_that_gets_a_start_of_its_own() {
+    let (mut pool, now) = (pool(), Instant::now());
+    let needs = Needs { concurrency: 3, ..needs(1, 60 * SECOND) };
+    pool.handle(call(0, needs), now);
+    pool.handle(Event::Made { slot: Slot(0) }, now);
+    pool.handle(outdated(0), now);
+    assert_eq!(pool.handle(call(1, needs), now), [start(1)], "though the old one has places");
+    assert_eq!(pool.handle(arrived(2, Mode::Async, needs), now), []);
+    assert_eq!(pool.handle(outdated(0), now), [], "it stays as old as it was");
+    assert_eq!(pool.handle(Event::Started { slot: Slot(0) }, now), [run(0, 0, Start::Cold)]);
+    let both = [run(1, 1, Start::Cold), run(1, 2, Start::Cold)];
+    assert_eq!(pool.handle(Event::Started { slot: Slot(1) }, now), both);
+}
+
+#[test]
+fn the_failure_of_an_old_start_answers_nothing_that_came_later() {
+    let (mut pool, now) = (pool(), Instant::now());
+    let needs = Needs { concurrency: 3, ..needs(1, 60 * SECOND) };
+    pool.handle(call(0, needs), now);
+    pool.handle(outdated(0), now);
+    assert_eq!(pool.handle(call(1, needs), now), [start(1)]);
+    let failed = Event::StartFailed { slot: Slot(0), by_host: false };
+    let why = Rejection::StartFailed(Slot(0));
+    assert_eq!(pool.handle(failed, now), [Action::Reject { work: WorkId(0), why }]);
+    assert_eq!(pool.handle(Event::Started { slot: Slot(1) }, now), [run(1, 1, Start::Cold)]);
+}
+
+#[test]
+fn a_rollback_does_not_bring_an_old_one_back() {
     let (mut pool, now) = (pool(), Instant::now());
     let needs = needs(10, 60 * SECOND);
+    pool.handle(active(1), now);
     pool.handle(call(0, needs), now);
-    pool.handle(renew(), now);
-    pool.handle(Event::Made { slot: Slot(0) }, now);
     pool.handle(Event::Started { slot: Slot(0) }, now);
-    assert_eq!(pool.handle(finished(0), now), [], "it stays");
-    assert_eq!(pool.handle(call(1, needs), now), [run(0, 1, Start::Warm)]);
+    // The next revision does not have the secret that is set anew then.
+    pool.handle(active(2), now);
+    pool.handle(outdated(0), now);
+    pool.handle(active(1), now);
+    assert_eq!(pool.handle(call(1, needs), now), [start(1)]);
+    assert_eq!(pool.handle(finished(0), now), [stop(0)]);
 }
 
 #[test]
@@ -112,28 +167,47 @@ fn kept_ones_are_replaced_and_a_start_that_pauses_is_tried_at_once() {
     let (mut pool, now) = (pool(), Instant::now());
     let function = key(1).function;
     let needs = Needs { min_instances: 1, ..needs(10, SECOND) };
-    pool.handle(Event::Active { function, revision: Some(key(1).revision) }, now);
+    pool.handle(active(1), now);
     assert_eq!(pool.handle(Event::Keep { key: key(1), needs }, now), [start(0)]);
     pool.handle(Event::Started { slot: Slot(0) }, now);
-    assert_eq!(pool.handle(renew(), now), [stop(0), start(1)]);
+    assert_eq!(pool.handle(outdated(0), now), [stop(0), start(1)]);
     assert_eq!(pool.handle(Event::StartFailed { slot: Slot(1), by_host: true }, now), []);
-    assert_eq!(pool.handle(renew(), now), [start(2)], "the new value may let it start");
+    let changed = Event::SecretsChanged { function };
+    assert_eq!(pool.handle(changed, now), [start(2)], "the new value may let it start");
 }
 
 #[test]
-fn what_waits_goes_to_others_where_no_new_instance_could_start() {
+fn while_a_function_is_left_to_others_its_instances_go_and_its_work_goes_to_them() {
     let (mut pool, now) = (pool(), Instant::now());
     let function = key(1).function;
     let needs = Needs { min_instances: 1, ..needs(1, SECOND) };
-    pool.handle(Event::Active { function, revision: Some(key(1).revision) }, now);
+    pool.handle(active(1), now);
     pool.handle(Event::Keep { key: key(1), needs }, now);
     pool.handle(Event::Started { slot: Slot(0) }, now);
     pool.handle(call(0, needs), now);
     pool.handle(call(1, needs), now);
     pool.handle(arrived(2, Mode::Async, needs), now);
-    let to_others = |work| Action::Reject { work: WorkId(work), why: Rejection::ToOthers };
-    let renew = Event::Renew { function, to_others: true };
-    assert_eq!(pool.handle(renew, now), [to_others(1), to_others(2)]);
+    let leave = Event::LeaveToOthers { function };
+    assert_eq!(pool.handle(leave, now), [to_others(1), to_others(2)]);
     assert_eq!(pool.handle(finished(0), now), [stop(0)], "and none is kept");
     assert!(!pool.keeps(key(1)));
+    pool.handle(Event::Gone { slot: Slot(0) }, now);
+    assert_eq!(pool.handle(call(3, needs), now), [to_others(3)], "what arrives meanwhile, too");
+    let ends = [active(1), Event::Keep { key: key(1), needs }, Event::SecretsChanged { function }];
+    for (work, end) in (4..).zip(ends) {
+        pool.handle(leave, now);
+        pool.handle(end, now);
+        assert_ne!(pool.handle(call(work, needs), now), [to_others(work)], "after {end:?}");
+    }
+}
+
+#[test]
+fn what_waits_for_a_start_that_cannot_be_made_here_goes_to_others() {
+    let (mut pool, now) = (pool(), Instant::now());
+    let needs = needs(1, SECOND);
+    pool.handle(call(0, needs), now);
+    pool.handle(arrived(1, Mode::Async, needs), now);
+    let failed = Event::CannotStartHere { slot: Slot(0) };
+    assert_eq!(pool.handle(failed, now), [to_others(0), to_others(1)]);
+    assert!(pool.is_empty());
 }

@@ -52,7 +52,7 @@ impl Pool {
         now: Instant,
         actions: &mut Vec<Action>,
     ) {
-        let Some(Instance { key, needs, .. }) = self.instances.remove(&slot) else { return };
+        let Some(Instance { key, needs, outdated, .. }) = self.instances.remove(&slot) else { return };
         if by_host && self.has_usable_instance(key) {
             self.starts.pauses.insert(key.function, now + PAUSE);
             return;
@@ -60,7 +60,7 @@ impl Pool {
         // One failed start answers as many as it would have run. The others' starts may still succeed, and a start that
         // is bound to fail again answers them so instead of being retried for ever.
         let Some(line) = self.lines.get_mut(&key) else { return };
-        let answered = std::iter::from_fn(|| line.pop_cold()).take(needs.places());
+        let answered = std::iter::from_fn(|| line.pop_cold(outdated)).take(needs.places());
         for waiting in answered {
             actions.push(Action::Reject { work: waiting.work, why: Rejection::StartFailed(slot) });
         }
@@ -143,8 +143,10 @@ impl Pool {
             && !self.is_paused(key, now)
     }
 
+    /// Returns the number of a function's instances that count among its `max_instances`. One that is outdated does not: one
+    /// long run on it would keep all calls from the new value.
     fn staying(&self, function: FunctionId) -> usize {
-        self.count(|i| i.key.function == function && i.life != Life::Stopping)
+        self.count(|i| i.key.function == function && i.life != Life::Stopping && i.outdated.is_none())
     }
 
     pub(super) fn start(
@@ -169,7 +171,7 @@ impl Pool {
         let drained = self.active.get(&key.function).is_some_and(|a| *a != Some(key.revision));
         let (life, prewarmed, is_made) = (Life::Starting, ready.is_some(), ready.is_some());
         let (begun, used, worth) = (now, 0, 0.0);
-        let (running, retired) = (0, false);
+        let (running, retired, outdated) = (0, false, None);
         let instance = Instance {
             key,
             needs,
@@ -180,6 +182,7 @@ impl Pool {
             drained,
             running,
             retired,
+            outdated,
             prewarmed,
             is_made,
         };

@@ -31,8 +31,8 @@ async fn key(host: &Platform) -> String {
 
 fn lacks(key: &str) -> String {
     format!(
-        "the secret 'API_KEY' is encrypted with the key {key}, which this host does not have; give this host the file of \
-         --secret-key-file that has it"
+        "the secret 'API_KEY' is encrypted with the key {key}, which this host does not have; add that key to this \
+         host's key file and restart the platform"
     )
 }
 
@@ -42,12 +42,12 @@ async fn unusable(platform: &TestPlatform) -> Vec<Unusable> {
 
 /// Waits until exactly one manager is left out for want of this key, and returns what `show` says of it.
 async fn is_left_out(platform: &TestPlatform, key: &str) -> String {
-    let said = eventually_within(SOON, "one host says that it lacks the key", async || {
-        let said = unusable(platform).await;
-        (said.len() == 1 && said[0].reason == lacks(key)).then(|| said[0].clone())
+    let left_out = eventually_within(SOON, "one host says that it lacks the key", async || {
+        let all = unusable(platform).await;
+        (all.len() == 1 && all[0].reason == lacks(key)).then(|| all[0].clone())
     })
     .await;
-    let manager = said.manager.to_string();
+    let manager = left_out.manager.to_string();
     let (exit, shown, _) = platform.cli(&["show", "f"]).await;
     assert_eq!(exit, 0, "{shown}");
     let line = shown.lines().find(|line| line.starts_with("not on ")).expect(&shown);

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -10,10 +11,10 @@ use std::{
 
 use cloudfunc::{
     client::{Client, Outcome},
-    model::Start,
+    model::{RevisionNumber, Start},
 };
 use futures_util::future::join_all;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::{folders, set};
 use crate::{
@@ -160,5 +161,88 @@ async fn a_change_that_a_function_does_not_see_leaves_its_instances_alone() {
     .await;
     let answer = platform.invoke("f", "{}").await;
     assert_eq!(answer.start, Some(Start::Warm));
+    platform.stop().await;
+}
+
+/// With the path of a folder, it ends when the file `go` is there.
+const LONG: &str = r#"
+import asyncio, os, pathlib
+
+VALUE = os.environ["API_KEY"]
+
+async def handler(event):
+    if "folder" in event:
+        folder = pathlib.Path(event["folder"])
+        (folder / "begun").touch()
+        while not (folder / "go").exists():
+            await asyncio.sleep(0.01)
+    return VALUE
+"#;
+
+/// A call that runs until it is told to go; it has begun.
+async fn long_call(platform: &TestPlatform, folder: &Path) -> JoinHandle<String> {
+    let payload = serde_json::json!({ "folder": folder }).to_string();
+    let client = platform.client.clone();
+    let call = tokio::spawn(async move {
+        match client.invoke(&function("f"), json(&payload)).await.unwrap().outcome {
+            Outcome::Value(body) => String::from_utf8(body.bytes.to_vec()).unwrap(),
+            Outcome::Failed(problem) => panic!("{problem:?}"),
+        }
+    });
+    eventually_within(SOON, "it runs", async || folder.join("begun").exists().then_some(())).await;
+    call
+}
+
+const ONE_FOR_TEN: &str = "secrets = [\"API_KEY\"]\n[scaling]\nmax_instances = 1\nconcurrency = 10\n";
+
+#[tokio::test]
+async fn a_long_call_with_the_old_value_keeps_no_other_call_from_the_new_one() {
+    let test =
+        "secrets_in_use::rotation::a_long_call_with_the_old_value_keeps_no_other_call_from_the_new_one";
+    let Some(platform) = TestPlatform::start(Stack::LIGHT, test).await else { return };
+    let folder = tempfile::tempdir().unwrap();
+    set(&platform, "API_KEY", None, "value 1").await;
+    platform.deploy("f", &[("function.py", LONG), ("cloudfunc.toml", ONE_FOR_TEN)]).await;
+    let long = long_call(&platform, folder.path()).await;
+    set(&platform, "API_KEY", None, "value 2").await;
+    // None of them fails.
+    eventually_within(SOON, "the new value is seen", async || {
+        (value(&platform.client).await == "value 2").then_some(())
+    })
+    .await;
+    for _ in 0..20 {
+        assert_eq!(value(&platform.client).await, "value 2");
+    }
+    assert!(!long.is_finished());
+    std::fs::write(folder.path().join("go"), "").unwrap();
+    assert_eq!(long.await.unwrap(), "value 1");
+    platform.stop().await;
+}
+
+#[tokio::test]
+async fn after_a_rollback_an_instance_that_still_runs_does_not_go_on_with_an_old_value() {
+    let test = "secrets_in_use::rotation::after_a_rollback_an_instance_that_still_runs_does_not_go_on_with_an_old_value";
+    let Some(platform) = TestPlatform::start(Stack::LIGHT, test).await else { return };
+    let folder = tempfile::tempdir().unwrap();
+    set(&platform, "API_KEY", None, "value 1").await;
+    platform.deploy("f", &[("function.py", LONG), ("cloudfunc.toml", ONE_FOR_TEN)]).await;
+    let long = long_call(&platform, folder.path()).await;
+    let without = "def handler(event):\n    return 'without'\n";
+    platform.deploy("f", &[("function.py", without)]).await;
+    eventually_within(SOON, "the next revision is active", async || {
+        (value(&platform.client).await == "without").then_some(())
+    })
+    .await;
+    set(&platform, "API_KEY", None, "value 2").await;
+    platform.client.activate(&function("f"), RevisionNumber(1)).await.unwrap();
+    eventually_within(SOON, "the new value is seen", async || {
+        (value(&platform.client).await == "value 2").then_some(())
+    })
+    .await;
+    for _ in 0..20 {
+        assert_eq!(value(&platform.client).await, "value 2");
+    }
+    std::fs::write(folder.path().join("go"), "").unwrap();
+    assert_eq!(long.await.unwrap(), "value 1");
     platform.stop().await;
 }
