@@ -146,7 +146,7 @@ impl Given<'_> {
                 (settings.usual_token_file(dirs.ok()), false)
             }
         };
-        if must_exist && path.as_ref().is_some_and(|path| is_token(path)) {
+        if is_given && path.as_ref().is_some_and(|path| is_token(path)) {
             let is_flag = self.token_file.is_some();
             let origin = if is_flag { "--token-file" } else { "CLOUDFUNC_TOKEN_FILE" };
             return Err(SettingsError::TokenForFile { origin });
