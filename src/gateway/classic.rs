@@ -14,14 +14,16 @@ use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
-use super::{Admitted, Gateway, v1::tell_caller};
+use super::{
+    Admitted, Gateway,
+    v1::{noted, tell_caller},
+};
 use crate::{
     http::{
-        Answer, CallRequest, Query, SentBy, named_request, payload_too_large, read_decoded, read_document,
+        Answer, CallRequest, Query, SentBy, named_request, payload_too_large, read_decoded,
+        read_document,
     },
-    model::{
-        CallAnswer, FunctionName, InvocationId, Problem, code, message::MAX_BODY, route::Endpoint,
-    },
+    model::{CallAnswer, FunctionName, InvocationId, Problem, code, message::MAX_BODY, route::Endpoint},
     payload,
 };
 
@@ -48,11 +50,15 @@ async fn registered(gateway: &Gateway, admitted: Admitted, request: Request) -> 
     .await?;
     let Admitted { endpoint, sent_by, .. } = admitted;
     gateway.check_again(&sent_by, endpoint, None).await?;
+    let mut target = None;
     if sent_by.caller.is_limited() {
-        gateway.authorise(&sent_by, endpoint, Some(&name_in(&body)?))?;
+        let name = name_in(&body)?;
+        gateway.authorise(&sent_by, endpoint, Some(&name))?;
+        target = Some(name.to_string());
     }
     tell_caller(&mut parts.headers, &sent_by);
-    gateway.registry.send(Method::POST, "/functions", parts.headers, body.into()).await
+    let answer = gateway.registry.send(Method::POST, "/functions", parts.headers, body.into()).await?;
+    Ok(noted(gateway, &sent_by, endpoint, target, answer).await)
 }
 
 /// The function's name in the document of a deploy: the path has none. Everything else of it is left to the registry.

@@ -118,6 +118,7 @@ impl Gateway {
             self.refusals.of_caller(sent_by, endpoint, target, Some(&problem.detail));
         })
     }
+
     /// Returns why the sender's token is refused by now, if its request took more than a moment to come, and notes that.
     async fn check_again(
         &self,

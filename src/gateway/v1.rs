@@ -42,8 +42,10 @@ pub fn pass_on(
 /// A query is passed on only with parameters of its route.
 async fn passed_on(gateway: &Gateway, admitted: Admitted, request: Request) -> Answer {
     let Admitted { endpoint, sent_by, target, .. } = admitted;
-    let query = Query::read(request.uri().query(), endpoint.query)?;
-    let target = target.or_else(|| function_in(&query));
+    let target = {
+        let query = Query::read(request.uri().query(), endpoint.query)?;
+        target.or_else(|| function_in(&query))
+    };
     let (mut parts, body) = request.into_parts();
     tell_caller(&mut parts.headers, &sent_by);
     let body = sent_by.token.checked_body(body);
@@ -58,9 +60,7 @@ async fn passed_on(gateway: &Gateway, admitted: Admitted, request: Request) -> A
         false => role.forward(parts, body).await,
     };
     let answer = answer.unwrap_or_else(Failure::into_response);
-    if matches!(answer.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-        return Ok(noted(gateway, &sent_by, endpoint, target, answer).await);
-    }
+    let answer = noted(gateway, &sent_by, endpoint, target, answer).await;
     Ok(compressed(gzip, answer))
 }
 
@@ -70,14 +70,18 @@ fn function_in(query: &Query<'_>) -> Option<String> {
     Some(name.to_string())
 }
 
-/// Notes the refusal of a role behind the gateway, or of a token that has ended meanwhile, with its reason. Returns the answer.
-async fn noted(
+/// Notes the refusal of a role behind the gateway, or of a token that has ended meanwhile, with its reason. Returns the answer,
+/// whatever it is.
+pub async fn noted(
     gateway: &Gateway,
     sent_by: &SentBy,
     endpoint: &Endpoint,
     target: Option<String>,
     answer: Response,
 ) -> Response {
+    if !matches!(answer.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+        return answer;
+    }
     let (mut head, body) = answer.into_parts();
     let bytes = axum::body::to_bytes(body, MAX_PROBLEM).await.unwrap_or_default();
     let problem: Option<Problem> = serde_json::from_slice(&bytes).ok();

@@ -146,7 +146,11 @@ async fn routes_and_the_shortcut_learn_who_has_sent_a_request_and_the_refused_ar
     assert_eq!(answer.status().as_u16(), 400);
     // What is open is not checked, nor asked about.
     assert_eq!(guarded.answer(request("/healthz", "three"), from).await.status().as_u16(), 404);
-    assert_eq!(*refused.lock().unwrap(), ["GET /route no valid token"], "and 400 is no refusal of a right");
+    assert_eq!(
+        *refused.lock().unwrap(),
+        ["GET /route no valid token"],
+        "and 400 is no refusal of a right"
+    );
     refused.lock().unwrap().clear();
     // What the sender has chosen is not told: each text would be an entry of its own in the audit log.
     for (name, value, expected) in [

@@ -52,7 +52,8 @@ const OLD: Duration = Duration::from_secs(3);
 
 /// A body of these pieces, whose end is seen with the last one or after it.
 fn pieces(list: &'static [&'static str]) -> Body {
-    let list = list.iter().map(|piece| Ok::<_, std::convert::Infallible>(Bytes::from_static(piece.as_bytes())));
+    let list =
+        list.iter().map(|piece| Ok::<_, std::convert::Infallible>(Bytes::from_static(piece.as_bytes())));
     Body::from_stream(futures_util::stream::iter(list))
 }
 

@@ -2,6 +2,7 @@
 
 mod audit_log;
 mod bad_tokens;
+mod lasting;
 mod limited_tokens;
 mod oidc;
 mod provider;
