@@ -146,19 +146,15 @@ impl Asker {
             tokio::select! {
                 biased;
                 Some(answered) = under_way.next() => under_way.extend(self.tell(answered)),
-                Some(question) = self.of_tokens.recv(), if has_place => under_way.extend(self.take(question)),
+                Some(question) = self.of_tokens.recv(), if has_place => {
+                    under_way.extend(self.take(question));
+                }
                 Some(question) = self.of_unknown.recv(), if has_place_for_unknown => {
                     under_way.extend(self.take(question));
                 }
                 else => return,
             }
         }
-    }
-
-    /// Answers the next question about a text of which nothing is known, without asking the registry.
-    #[cfg(test)]
-    pub fn answer_next(&mut self, entry: Arc<Entry>) {
-        self.of_unknown.try_recv().expect("a question waits").answer(Ok(entry));
     }
 
     /// Adds a question to those that wait. Returns what is to be asked of the registry, if that is not under way.
@@ -241,6 +237,14 @@ fn is_of_router(body: &[u8]) -> bool {
 fn no_answer(what: &str, error: &str) -> LookupError {
     tracing::debug!(what, error, "the registry has not said whose a token is");
     LookupError::NoAnswer
+}
+
+#[cfg(test)]
+impl Asker {
+    /// Answers the next question about a text of which nothing is known, without asking the registry.
+    pub fn answer_next(&mut self, entry: Arc<Entry>) {
+        self.of_unknown.try_recv().expect("a question waits").answer(Ok(entry));
+    }
 }
 
 #[cfg(test)]
