@@ -23,9 +23,7 @@ pub use client::client;
 
 pub use auth::{Guard, Shortcut, TOKEN_HINT};
 pub use call::CallRequest;
-pub use caller::{
-    Authenticate, Authentication, CalledBy, OnRefusal, Refusal, called_by, caller_header,
-};
+pub use caller::{Authenticate, Authentication, CalledBy, OnRefusal, Refusal, called_by, caller_header};
 pub use document::{document, read_document};
 pub use encoding::{accepts_gzip, compressed, read_decoded};
 pub use headers::{check_room, end_to_end, handler_headers};
