@@ -14,10 +14,16 @@ use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
-use super::{Admitted, Gateway, v1::tell_caller};
+use super::{
+    Admitted, Gateway,
+    v1::{noted, tell_caller},
+};
 use crate::{
-    http::{Answer, CallRequest, Query, named_request, payload_too_large, read_decoded, read_document},
-    model::{CallAnswer, FunctionName, InvocationId, Problem, code, message::MAX_BODY},
+    http::{
+        Answer, CallRequest, Query, SentBy, named_request, payload_too_large, read_decoded,
+        read_document,
+    },
+    model::{CallAnswer, FunctionName, InvocationId, Problem, code, message::MAX_BODY, route::Endpoint},
     payload,
 };
 
@@ -43,11 +49,16 @@ async fn registered(gateway: &Gateway, admitted: Admitted, request: Request) -> 
     })
     .await?;
     let Admitted { endpoint, sent_by, .. } = admitted;
+    gateway.check_again(&sent_by, endpoint, None).await?;
+    let mut target = None;
     if sent_by.caller.is_limited() {
-        gateway.authorise(&sent_by, endpoint, Some(&name_in(&body)?))?;
+        let name = name_in(&body)?;
+        gateway.authorise(&sent_by, endpoint, Some(&name))?;
+        target = Some(name.to_string());
     }
     tell_caller(&mut parts.headers, &sent_by);
-    gateway.registry.send(Method::POST, "/functions", parts.headers, body.into()).await
+    let answer = gateway.registry.send(Method::POST, "/functions", parts.headers, body.into()).await?;
+    Ok(noted(gateway, &sent_by, endpoint, target, answer).await)
 }
 
 /// The function's name in the document of a deploy: the path has none. Everything else of it is left to the registry.
@@ -76,17 +87,25 @@ pub fn invoke(
     request: Request,
 ) -> BoxFuture<'static, Answer> {
     Box::pin(async move {
-        let name = admitted.function.expect("the path of a call names a function");
-        let answer = invoked(&gateway, name, request).await;
-        answer.map_err(|refused| refused.told(&admitted.sent_by.caller))
+        let Admitted { endpoint, sent_by, function, .. } = admitted;
+        let name = function.expect("the path of a call names a function");
+        let answer = invoked(&gateway, endpoint, &sent_by, name, request).await;
+        answer.map_err(|refused| refused.told(&sent_by.caller))
     })
 }
 
-async fn invoked(gateway: &Gateway, name: FunctionName, request: Request) -> Answer<Response> {
+async fn invoked(
+    gateway: &Gateway,
+    endpoint: &Endpoint,
+    sent_by: &SentBy,
+    name: FunctionName,
+    request: Request,
+) -> Answer<Response> {
     const SHAPE: &str = r#"{"payload": …}, where the payload is any JSON"#;
     Query::read(request.uri().query(), &[])?;
     let (mut parts, body) = request.into_parts();
     let order = read_document(&mut parts.headers, body, MAX_BODY + ENVELOPE, SHAPE).await?;
+    gateway.check_again(sent_by, endpoint, Some(&name)).await?;
     let Invoke { payload } = order;
     let payload = payload.map_or_else(|| "{}".to_owned(), |payload| payload.get().to_owned());
     if payload.len() > MAX_BODY {

@@ -11,7 +11,7 @@ use futures_util::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    http::{Answer, CallRequest, Failure, Peer, Unanswered},
+    http::{Answer, CallRequest, CheckedToken, Failure, Peer, Unanswered},
     model::{CallAnswer, Problem, api::Health, code},
     units::show_duration,
 };
@@ -84,7 +84,7 @@ impl Upstream {
         for name in NOT_PASSED_ON {
             headers.remove(name);
         }
-        let read_only = method == Method::GET;
+        let read_only = method == Method::GET || method == Method::HEAD;
         let answer = self.peer.send(method, path, headers, body).await;
         answer.map_err(|error| self.failed(&error, read_only))
     }
@@ -109,11 +109,18 @@ impl Upstream {
         self.send(parts.method, &path, parts.headers, body).await
     }
 
-    /// The same for a request that only looks on, maybe for long: when the gateway stops, it ends
+    /// The same for a request that only looks on, maybe for long: when the gateway stops, or its token is refused, it ends
     /// instead of being waited for.
-    pub async fn watch(&self, parts: Parts, body: Body, stop: CancellationToken) -> Answer {
+    pub async fn watch(
+        &self,
+        parts: Parts,
+        body: Body,
+        stop: CancellationToken,
+        token: CheckedToken,
+    ) -> Answer {
         let answer = tokio::select! {
             answer = self.forward(parts, body) => answer?,
+            refused = token.refused() => return Err(refused),
             () = stop.cancelled() => {
                 let stopping = Problem::new(code::UNAVAILABLE, "the platform is stopping");
                 return Err(stopping.retry_after(1).into());
@@ -124,7 +131,13 @@ impl Upstream {
             return Ok(answer);
         }
         let (head, body) = answer.into_parts();
-        let body = body.into_data_stream().take_until(stop.cancelled_owned());
+        let is_over = async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                _ = token.refused() => {}
+            }
+        };
+        let body = body.into_data_stream().take_until(is_over);
         Ok(Response::from_parts(head, Body::from_stream(body)))
     }
 

@@ -94,10 +94,14 @@ pub async fn run(
         () = giving_up => {}
         () = access.keep_up_to_date() => {}
         () = &mut telling => {}
-        () = shutdown.hard.cancelled() => return Ok(()),
+        () = shutdown.hard.cancelled() => {
+            refusals.warn_of_lost();
+            return Ok(());
+        }
     }
     is_over.cancel();
     let _ = tokio::time::timeout(LAST_REFUSALS, telling).await;
+    refusals.warn_of_lost();
     Ok(())
 }
 
@@ -112,6 +116,21 @@ impl Gateway {
         authorise(&sent_by.caller, endpoint, function).inspect_err(|Failure(problem)| {
             let target = function.map(ToString::to_string);
             self.refusals.of_caller(sent_by, endpoint, target, Some(&problem.detail));
+        })
+    }
+
+    /// Returns why the sender's token is refused by now, if its request took more than a moment to come, and notes that.
+    async fn check_again(
+        &self,
+        sent_by: &SentBy,
+        endpoint: &Endpoint,
+        function: Option<&FunctionName>,
+    ) -> Answer<()> {
+        sent_by.token.still_holds().await.inspect_err(|Failure(problem)| {
+            if matches!(problem.status, 401 | 403) {
+                let target = function.map(ToString::to_string);
+                self.refusals.of_caller(sent_by, endpoint, target, Some(&problem.detail));
+            }
         })
     }
 }

@@ -110,7 +110,7 @@ impl Gateway {
     }
 }
 
-/// Returns the refusal of a request that has come past the guard.
+/// Returns the refusal of a request that no guard has let in.
 fn unguarded() -> Problem {
     Problem::new(code::UNAUTHORIZED, "the request carries no bearer token").hint(TOKEN_HINT)
 }
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_route_of_the_table_answers_a_request_that_has_come_past_the_guard_or_lacks_its_role() {
+    async fn no_route_of_the_table_answers_a_request_that_no_guard_has_let_in_or_that_lacks_its_role() {
         let routes = routes(gateway());
         for endpoint in route::ALL {
             let answer = routes.clone().oneshot(request(endpoint, None)).await.unwrap();
@@ -167,7 +167,7 @@ mod tests {
             let roles = TokenRole::ALL.into_iter().filter(|role| *role < endpoint.needs);
             for role in roles {
                 let caller = Caller { role, ..Caller::internal() };
-                let sent_by = SentBy { caller: Arc::new(caller), from: [127, 0, 0, 1].into() };
+                let sent_by = SentBy::of(caller, [127, 0, 0, 1].into());
                 let answer = routes.clone().oneshot(request(endpoint, Some(sent_by))).await.unwrap();
                 assert_eq!(answer.status().as_u16(), 403, "{role} {}", endpoint.path);
             }

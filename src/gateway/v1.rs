@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 use super::{Admitted, Gateway};
 use crate::{
     http::{
-        Answer, CallRequest, Query, SentBy, Shortcut, accepts_gzip, caller_header, compressed,
+        Answer, CallRequest, Failure, Query, SentBy, Shortcut, accepts_gzip, caller_header, compressed,
         end_to_end, is_of_web_server, named_request, payload_too_large, read_decoded, throw_away,
         with_how_to_name,
     },
@@ -21,12 +21,14 @@ use crate::{
         api::header as ours,
         code,
         message::MAX_BODY,
-        route::{self, AnsweredBy},
+        route::{self, AnsweredBy, Endpoint},
     },
 };
 
 /// The header that tells another role of the caller.
 const CALLER: HeaderName = HeaderName::from_static(ours::CALLER);
+/// The largest problem that a role answers, in bytes.
+const MAX_PROBLEM: usize = 64 * 1024;
 
 /// Answers a route that another role has: the request goes there, and its answer back.
 pub fn pass_on(
@@ -40,9 +42,13 @@ pub fn pass_on(
 /// A query is passed on only with parameters of its route.
 async fn passed_on(gateway: &Gateway, admitted: Admitted, request: Request) -> Answer {
     let Admitted { endpoint, sent_by, target, .. } = admitted;
-    Query::read(request.uri().query(), endpoint.query)?;
+    let target = {
+        let query = Query::read(request.uri().query(), endpoint.query)?;
+        target.or_else(|| function_in(&query))
+    };
     let (mut parts, body) = request.into_parts();
     tell_caller(&mut parts.headers, &sent_by);
+    let body = sent_by.token.checked_body(body);
     // What follows a deploy is not a list.
     let gzip = parts.method == Method::GET && accepts_gzip(&parts.headers);
     let role = match endpoint.by {
@@ -50,13 +56,40 @@ async fn passed_on(gateway: &Gateway, admitted: Admitted, request: Request) -> A
         AnsweredBy::Scheduler | AnsweredBy::Gateway => &gateway.scheduler,
     };
     let answer = match endpoint.watches {
-        true => role.watch(parts, body, gateway.stop.clone()).await?,
-        false => role.forward(parts, body).await?,
+        true => role.watch(parts, body, gateway.stop.clone(), sent_by.token.clone()).await,
+        false => role.forward(parts, body).await,
     };
-    if answer.status() == StatusCode::FORBIDDEN {
-        gateway.refusals.of_caller(&sent_by, endpoint, target, None);
-    }
+    let answer = answer.unwrap_or_else(Failure::into_response);
+    let answer = noted(gateway, &sent_by, endpoint, target, answer).await;
     Ok(compressed(gzip, answer))
+}
+
+/// Returns the function that a query names first, if it is the name of one.
+fn function_in(query: &Query<'_>) -> Option<String> {
+    let name: FunctionName = query.all("function").next()?.parse().ok()?;
+    Some(name.to_string())
+}
+
+/// Notes the refusal of a role behind the gateway, or of a token that has ended meanwhile, with its reason. Returns the answer,
+/// whatever it is.
+pub async fn noted(
+    gateway: &Gateway,
+    sent_by: &SentBy,
+    endpoint: &Endpoint,
+    target: Option<String>,
+    answer: Response,
+) -> Response {
+    if !matches!(answer.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+        return answer;
+    }
+    let (mut head, body) = answer.into_parts();
+    let bytes = axum::body::to_bytes(body, MAX_PROBLEM).await.unwrap_or_default();
+    let problem: Option<Problem> = serde_json::from_slice(&bytes).ok();
+    let why = problem.as_ref().map(|problem| problem.detail.as_str());
+    gateway.refusals.of_caller(sent_by, endpoint, target, why);
+    // Of the body that has come, which may be cut.
+    head.headers.remove(header::CONTENT_LENGTH);
+    Response::from_parts(head, bytes.into())
 }
 
 /// Puts the caller in, in place of one that the client has put there.
@@ -74,21 +107,20 @@ pub fn shortcut(gateway: Arc<Gateway>) -> Shortcut {
             Some(function) if request.method() == Method::POST => {
                 let gateway = gateway.clone();
                 if let Err(refused) =
-                    gateway.authorise(sent_by, &route::INVOKE.endpoint, Some(&function))
+                    gateway.authorise(&sent_by, &route::INVOKE.endpoint, Some(&function))
                 {
                     return Ok(Box::pin(async move {
                         throw_away(&mut request.into_body()).await;
                         refused.into_response()
                     }));
                 }
-                let caller = sent_by.caller.clone();
                 Ok(Box::pin(async move {
-                    let answer = invoke(&gateway, function, request).await;
-                    answer.map_err(|refused| refused.told(&caller)).into_response()
+                    let answer = invoke(&gateway, &sent_by, function, request).await;
+                    answer.map_err(|refused| refused.told(&sent_by.caller)).into_response()
                 }))
             }
             // Whatever it is, the router knows what to say of it.
-            _ => Err(request),
+            _ => Err((request, sent_by)),
         }
     })
 }
@@ -97,14 +129,20 @@ pub fn shortcut(gateway: Arc<Gateway>) -> Shortcut {
 pub fn call(gateway: Arc<Gateway>, admitted: Admitted, request: Request) -> BoxFuture<'static, Answer> {
     Box::pin(async move {
         let function = admitted.function.expect("the path of a call names a function");
-        let answer = invoke(&gateway, function, request).await;
+        let answer = invoke(&gateway, &admitted.sent_by, function, request).await;
         answer.map_err(|refused| refused.told(&admitted.sent_by.caller))
     })
 }
 
-async fn invoke(gateway: &Gateway, function: FunctionName, request: Request) -> Answer<Response> {
+async fn invoke(
+    gateway: &Gateway,
+    sent_by: &SentBy,
+    function: FunctionName,
+    request: Request,
+) -> Answer<Response> {
     let (mut parts, body) = request.into_parts();
     let payload = read_decoded(&mut parts.headers, body, MAX_BODY, payload_too_large).await?;
+    gateway.check_again(sent_by, &route::INVOKE.endpoint, Some(&function)).await?;
     Query::read(parts.uri.query(), route::INVOKE.endpoint.query).map_err(with_how_to_name)?;
     let http = named_request(&parts.headers)?;
     one_type(&parts.headers)?;

@@ -16,8 +16,9 @@ use tower::Service as _;
 use super::{
     Answer, Failure,
     body_budget::BodyBudget,
-    caller::{Authenticate, Authentication, OnRefusal, Refusal, Rejected, SentBy},
-    request::throw_away,
+    caller::{Authenticate, Authentication, OnRefusal, Refusal, Rejected},
+    request::{throw_away, throw_away_of_stranger},
+    sender::{CheckedToken, SentBy, bearer},
 };
 use crate::model::{Problem, code};
 
@@ -42,8 +43,33 @@ enum Tokens {
 enum Checked {
     /// Its sender need not be known: it carries the internal token, or its path is open to all.
     Unnamed,
-    /// It was sent by a caller.
-    Caller(Authentication),
+    /// It was sent by a caller, in this header `Authorization`.
+    Caller { caller: Authentication, known: Arc<dyn Authenticate>, authorization: HeaderValue },
+}
+
+/// A request that is not let in.
+struct Refused {
+    failure: Failure,
+    /// The reason for the audit log: nothing of it is the sender's.
+    reason: &'static str,
+    /// The name of its caller, if the token is genuine, and gives no rights.
+    caller: Option<String>,
+}
+
+impl Refused {
+    fn because(reason: &'static str) -> impl Fn(Failure) -> Self {
+        move |failure| Self { failure, reason, caller: None }
+    }
+
+    /// A token was refused.
+    fn token(rejected: Rejected) -> Self {
+        let Rejected { failure, caller } = rejected;
+        let reason = match failure.0.status {
+            403 => "a token without a role",
+            _ => "no valid token",
+        };
+        Self { failure, reason, caller }
+    }
 }
 
 impl Guard {
@@ -64,38 +90,40 @@ impl Guard {
         self
     }
 
-    fn check(&self, uri: &Uri, headers: &HeaderMap) -> Answer<Checked> {
-        self.check_host(headers)?;
+    fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<Checked, Refused> {
+        self.check_host(headers).map_err(Refused::because("a foreign Host"))?;
         if headers.contains_key(header::ORIGIN) {
             // Browsers send it with what a page makes them do; no page is a client of ours.
             let problem = Problem::new(code::FORBIDDEN, "requests from web pages are not allowed");
-            return Err(problem.hint(ORIGIN_HINT).into());
+            return Err(Refused::because("sent by a web page")(problem.hint(ORIGIN_HINT).into()));
         }
         if let Some(query) = uri.query() {
-            check_query(query)?;
+            check_query(query).map_err(Refused::because("a token in the address"))?;
         }
-        let sent = bearer_token(headers)?;
+        let (authorization, sent) = bearer_token(headers).map_err(Refused::because("no token"))?;
         match &self.tokens {
-            Tokens::Callers { known, .. } => Ok(Checked::Caller(known.authenticate(sent))),
+            Tokens::Callers { known, .. } => {
+                let (caller, known) = (known.authenticate(sent), known.clone());
+                Ok(Checked::Caller { caller, known, authorization: authorization.clone() })
+            }
             Tokens::Internal(token) if bool::from(sent.as_bytes().ct_eq(token.as_bytes())) => {
                 Ok(Checked::Unnamed)
             }
             Tokens::Internal(_) => {
                 let detail = "the request's bearer token is not this platform's";
-                Err(Problem::new(code::UNAUTHORIZED, detail).hint(TOKEN_HINT).into())
+                Err(Refused::token(Problem::new(code::UNAUTHORIZED, detail).hint(TOKEN_HINT).into()))
             }
         }
     }
 
     /// Tells of a refusal that belongs into the audit log.
-    fn tell(&self, rejected: &Rejected, request: &Request, from: IpAddr) {
-        let Rejected { failure: Failure(problem), caller } = rejected;
+    fn tell(&self, refused: &Refused, request: &Request, from: IpAddr) {
         if let Tokens::Callers { on_refusal, .. } = &self.tokens
-            && matches!(problem.status, 401 | 403)
+            && matches!(refused.failure.0.status, 401 | 403)
         {
             let (method, path) = (request.method(), request.uri().path());
-            let caller = caller.as_deref();
-            on_refusal(&Refusal { caller, from, method, path, problem });
+            let caller = refused.caller.as_deref();
+            on_refusal(&Refusal { caller, from, method, path, reason: refused.reason });
         }
     }
 
@@ -141,24 +169,28 @@ fn check_query(query: &str) -> Answer<()> {
     }
 }
 
-/// The one bearer token of a request.
-fn bearer_token(headers: &HeaderMap) -> Answer<&str> {
+/// The one bearer token of a request, and the header that it stands in.
+fn bearer_token(headers: &HeaderMap) -> Answer<(&HeaderValue, &str)> {
     let mut sent = headers.get_all(header::AUTHORIZATION).iter();
     let (value, another) = (sent.next(), sent.next());
     if another.is_some() {
         let several = Problem::new(code::BAD_REQUEST, "the request has several Authorization headers");
         return Err(several.hint("send one").into());
     }
-    let token = value.and_then(|value| value.to_str().ok()).and_then(bearer);
+    let token = value.and_then(|value| Some((value, bearer(value.to_str().ok()?)?)));
     token.ok_or_else(|| {
-        Problem::new(code::UNAUTHORIZED, "the request carries no bearer token").hint(TOKEN_HINT).into()
+        // No more of the header is repeated: it may be a token without its scheme.
+        let detail = match value.is_some_and(is_basic) {
+            true => "the request's Authorization is Basic, a user and a password, and no bearer token",
+            false => "the request carries no bearer token",
+        };
+        Problem::new(code::UNAUTHORIZED, detail).hint(TOKEN_HINT).into()
     })
 }
 
-/// The token; the scheme is written in any case.
-fn bearer(value: &str) -> Option<&str> {
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(token)
+fn is_basic(value: &HeaderValue) -> bool {
+    let scheme = value.as_bytes().split(|byte| *byte == b' ').next();
+    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic"))
 }
 
 /// The name of `name`, `name:port`, `[address]` or `[address]:port`.
@@ -185,8 +217,9 @@ const ADDRESS_HINT: &str =
 pub const TOKEN_HINT: &str = "send 'Authorization: Bearer <token>'; 'cloudfunc up' has put the token into the file 'token' of its state folder";
 
 /// Answers a request without the router, or gives it back: for a route that nearly all requests are for.
-pub type Shortcut =
-    Arc<dyn Fn(Request, &SentBy) -> Result<BoxFuture<'static, Response>, Request> + Send + Sync>;
+pub type Shortcut = Arc<
+    dyn Fn(Request, SentBy) -> Result<BoxFuture<'static, Response>, (Request, SentBy)> + Send + Sync,
+>;
 
 /// The routes of a port, behind its guard.
 pub(super) struct Guarded {
@@ -207,10 +240,7 @@ impl Guarded {
             false => self.guard.check(request.uri(), request.headers()),
         };
         let mut answer = match settled(checked, from).await {
-            Err(rejected) => {
-                self.guard.tell(&rejected, &request, from);
-                rejected.failure.into_response()
-            }
+            Err(refused) => self.refuse(refused, request, from).await,
             Ok(sent_by) => match self.bodies.enter(request) {
                 Ok((request, _taken)) => self.routed(request, sent_by).await,
                 Err(mut body) => {
@@ -224,12 +254,27 @@ impl Guarded {
         answer
     }
 
+    /// A client that is still sending would see a reset in place of the answer. One that waits for leave to send gets it at
+    /// once.
+    async fn refuse(&self, refused: Refused, request: Request, from: IpAddr) -> Response {
+        self.guard.tell(&refused, &request, from);
+        let is_waiting = request.headers().contains_key(header::EXPECT);
+        let mut body = request.into_body();
+        match refused.failure.0.status {
+            _ if is_waiting => {}
+            // A valid token, whose requests come too fast.
+            429 => throw_away(&mut body).await,
+            _ => throw_away_of_stranger(&mut body).await,
+        }
+        refused.failure.into_response()
+    }
+
     async fn routed(&self, mut request: Request, sent_by: Option<SentBy>) -> Response {
-        if let Some(sent_by) = sent_by {
+        if let Some(mut sent_by) = sent_by {
             if let Some(shortcut) = &self.shortcut {
-                match shortcut(request, &sent_by) {
+                match shortcut(request, sent_by) {
                     Ok(answer) => return answer.await,
-                    Err(same) => request = same,
+                    Err(same) => (request, sent_by) = same,
                 }
             }
             request.extensions_mut().insert(sent_by);
@@ -241,14 +286,15 @@ impl Guarded {
 }
 
 /// Returns the sender, and waits for what has to be asked for.
-async fn settled(checked: Answer<Checked>, from: IpAddr) -> Result<Option<SentBy>, Rejected> {
-    let caller = match checked? {
-        Checked::Unnamed => return Ok(None),
-        Checked::Caller(Authentication::Known(caller)) => caller?,
-        Checked::Caller(Authentication::Rejected(rejected)) => return Err(rejected),
-        Checked::Caller(Authentication::Asking(question)) => question.await?,
+async fn settled(checked: Result<Checked, Refused>, from: IpAddr) -> Result<Option<SentBy>, Refused> {
+    let Checked::Caller { caller, known, authorization } = checked? else { return Ok(None) };
+    let caller = match caller {
+        Authentication::Known(caller) => caller.map_err(Rejected::from),
+        Authentication::Rejected(rejected) => Err(rejected),
+        Authentication::Asking(question) => question.await,
     };
-    Ok(Some(SentBy { caller, from }))
+    let caller = caller.map_err(Refused::token)?;
+    Ok(Some(SentBy { caller, from, token: CheckedToken::new(known, authorization) }))
 }
 
 #[cfg(test)]

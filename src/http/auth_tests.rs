@@ -13,7 +13,8 @@ fn headers(list: &[(&str, &str)]) -> HeaderMap {
 }
 
 fn check(guard: &Guard, path: &str, list: &[(&str, &str)]) -> Answer<()> {
-    guard.check(&path.parse().unwrap(), &headers(list)).map(drop)
+    let checked = guard.check(&path.parse().unwrap(), &headers(list));
+    checked.map(drop).map_err(|refused| refused.failure)
 }
 
 #[test]
@@ -121,16 +122,16 @@ async fn routes_and_the_shortcut_learn_who_has_sent_a_request_and_the_refused_ar
     let route = async move |request: Request| seen(request.extensions().get::<SentBy>().unwrap());
     let short: Shortcut = Arc::new(move |request, sent_by| match request.uri().path() {
         "/short" => {
-            let text = format!("{} in short", seen(sent_by));
+            let text = format!("{} in short", seen(&sent_by));
             Ok(Box::pin(async move { text.into_response() }))
         }
-        _ => Err(request),
+        _ => Err((request, sent_by)),
     });
     let refused = Arc::new(Mutex::new(Vec::new()));
     let heard = refused.clone();
     let on_refusal: OnRefusal = Arc::new(move |refusal| {
         let caller = refusal.caller.unwrap_or("unknown");
-        let told = format!("{caller} {} {} {}", refusal.method, refusal.path, refusal.problem.detail);
+        let told = format!("{caller} {} {} {}", refusal.method, refusal.path, refusal.reason);
         heard.lock().unwrap().push(told);
     });
     let guarded = Guarded {
@@ -159,10 +160,73 @@ async fn routes_and_the_shortcut_learn_who_has_sent_a_request_and_the_refused_ar
     assert_eq!(answer.status().as_u16(), 400);
     // What is open is not checked, nor asked about.
     assert_eq!(guarded.answer(request("/healthz", "three"), from).await.status().as_u16(), 404);
-    let expected = [
-        "unknown GET /route not known",
-        "oidc four GET /route no rights",
-        "oidc five GET /route no rights",
-    ];
-    assert_eq!(*refused.lock().unwrap(), expected, "and 400 is no refusal of a right");
+    assert_eq!(
+        *refused.lock().unwrap(),
+        [
+            "unknown GET /route no valid token",
+            "oidc four GET /route a token without a role",
+            "oidc five GET /route a token without a role",
+        ],
+        "and 400 is no refusal of a right"
+    );
+    refused.lock().unwrap().clear();
+    // What the sender has chosen is not told: each text would be an entry of its own in the audit log.
+    for (name, value, expected) in [
+        ("host", "one.example", "unknown GET /route a foreign Host"),
+        ("host", "two.example", "unknown GET /route a foreign Host"),
+        ("origin", "http://three.example", "unknown GET /route sent by a web page"),
+        ("authorization", "Basic four", "unknown GET /route no token"),
+        ("authorization", "Bearer six", "unknown GET /route no valid token"),
+    ] {
+        let mut request = request("/route", "one");
+        request.headers_mut().insert(name, value.parse().unwrap());
+        guarded.answer(request, from).await;
+        assert_eq!(refused.lock().unwrap().pop().as_deref(), Some(expected), "{value}");
+    }
+}
+
+#[test]
+fn basic_credentials_are_told_apart_from_no_token_and_never_repeated() {
+    let (guard, local) = (Guard::new("secret"), ("host", "localhost"));
+    let basic = "the request's Authorization is Basic, a user and a password, and no bearer token";
+    let none = "the request carries no bearer token";
+    for (value, expected) in [
+        ("Basic YTpi", basic),
+        ("basic YTpi", basic),
+        ("Basic", basic),
+        ("Token x", none),
+        ("cf_secret", none),
+        ("", none),
+    ] {
+        let list = [local, ("authorization", value)];
+        let Failure(problem) = check(&guard, "/", &list).unwrap_err();
+        assert_eq!((problem.status, problem.detail.as_str()), (401, expected), "{value}");
+        assert_eq!(problem.hint.as_deref(), Some(TOKEN_HINT));
+    }
+}
+
+#[tokio::test]
+async fn the_body_of_a_refused_request_is_thrown_away_unless_its_sender_waits_for_leave() {
+    let on_refusal: OnRefusal = Arc::new(|_| {});
+    let guarded = Guarded {
+        guard: Guard::public(Arc::new(Two), on_refusal),
+        routes: Router::new(),
+        shortcut: None,
+        bodies: BodyBudget::of(1000),
+    };
+    for (expect, expected) in [(None, 20 << 20), (Some("100-continue"), 0)] {
+        let read = Arc::new(Mutex::new(0));
+        let count = read.clone();
+        let pieces = (0..20).map(move |_| {
+            *count.lock().unwrap() += 1 << 20;
+            Ok::<_, std::convert::Infallible>(vec![0_u8; 1 << 20])
+        });
+        let mut request = request("/route", "three");
+        if let Some(expect) = expect {
+            request.headers_mut().insert("expect", expect.parse().unwrap());
+        }
+        *request.body_mut() = axum::body::Body::from_stream(futures_util::stream::iter(pieces));
+        let answer = guarded.answer(request, "192.0.2.1".parse().unwrap()).await;
+        assert_eq!((answer.status().as_u16(), *read.lock().unwrap()), (401, expected));
+    }
 }

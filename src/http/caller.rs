@@ -15,6 +15,16 @@ use crate::model::{Caller, Problem, api::header::CALLER, code};
 pub trait Authenticate: Send + Sync {
     /// Returns whose token it is, at once where that is known.
     fn authenticate(&self, token: &str) -> Authentication;
+
+    /// Returns the same for the token of a request that was let in before: it does not count as another request.
+    fn authenticate_again(&self, token: &str) -> Authentication {
+        self.authenticate(token)
+    }
+
+    /// Returns what ends once the answer for this token may be another one, from the time of this call on: by itself, never.
+    fn may_change(&self, _token: &str) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::pending())
+    }
 }
 
 /// Whose a token is, without the address of this request.
@@ -48,23 +58,6 @@ impl From<Problem> for Rejected {
     }
 }
 
-/// The sender of a request to a public port. The guard gives it to the shortcut, and puts it into the extensions of requests
-/// to the router.
-#[derive(Clone, Debug)]
-pub struct SentBy {
-    /// The caller whose token it carries, without an address.
-    pub caller: Arc<Caller>,
-    /// The address that it came from.
-    pub from: IpAddr,
-}
-
-impl SentBy {
-    /// Returns the caller with the address, as other roles are told of it.
-    pub fn to_caller(&self) -> Caller {
-        Caller { from: Some(self.from), ..Caller::clone(&self.caller) }
-    }
-}
-
 /// A request that the guard of a public port has refused with 401 or 403.
 pub struct Refusal<'r> {
     /// The name of its caller; none where that is not known.
@@ -75,8 +68,8 @@ pub struct Refusal<'r> {
     pub method: &'r Method,
     /// Its path, as it was sent.
     pub path: &'r str,
-    /// The answer.
-    pub problem: &'r Problem,
+    /// The reason, in words of ours: nothing that the sender has chosen.
+    pub reason: &'static str,
 }
 
 /// Hears of each refusal of a guard.

@@ -15,6 +15,7 @@ mod progress;
 mod query;
 mod request;
 mod routed;
+mod sender;
 mod serve;
 mod web_server;
 
@@ -23,8 +24,7 @@ pub use client::client;
 pub use auth::{Guard, Shortcut, TOKEN_HINT};
 pub use call::CallRequest;
 pub use caller::{
-    Authenticate, Authentication, CalledBy, OnRefusal, Refusal, Rejected, SentBy, called_by,
-    caller_header,
+    Authenticate, Authentication, CalledBy, OnRefusal, Refusal, Rejected, called_by, caller_header,
 };
 pub use document::{document, read_document};
 pub use encoding::{accepts_gzip, compressed, read_decoded};
@@ -35,5 +35,6 @@ pub use progress::Bounds;
 pub use query::Query;
 pub use request::{function_name, payload_too_large, read_body, throw_away};
 pub use routed::{At, FromPath, Routed, check_path, for_role, method_router};
+pub use sender::{CheckedToken, SentBy};
 pub use serve::{Counts, Ready, Served, Server, bind, drops_nothing, health_routes};
 pub use web_server::{is_of_web_server, named_request, with_how_to_name};

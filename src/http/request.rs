@@ -6,7 +6,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
-use super::{Answer, body_budget::UsedUp, progress::Stalled};
+use super::{Answer, body_budget::UsedUp, progress::Stalled, sender::TokenRefused};
 use crate::{
     model::{FunctionName, Problem, code, message::MAX_BODY},
     units::show_bytes,
@@ -52,7 +52,9 @@ pub async fn read_body(
 pub(super) fn refusal(error: &(dyn std::error::Error + 'static)) -> Option<Problem> {
     std::iter::successors(Some(error), |error| error.source()).find_map(|error| {
         let used_up = error.downcast_ref().map(UsedUp::problem);
-        used_up.or_else(|| Some(error.downcast_ref::<Stalled>()?.problem()))
+        used_up
+            .or_else(|| Some(error.downcast_ref::<Stalled>()?.problem()))
+            .or_else(|| Some(error.downcast_ref::<TokenRefused>()?.problem()))
     })
 }
 
@@ -60,15 +62,24 @@ pub(super) fn refusal(error: &(dyn std::error::Error + 'static)) -> Option<Probl
 /// closes the connection, and a client that is still sending then sees a reset instead of the answer.
 const SWALLOW: usize = 64 * 1024 * 1024;
 const SWALLOW_TIMEOUT: Duration = Duration::from_secs(5);
+/// The same of a sender without a valid token.
+const SWALLOW_OF_STRANGER: usize = 32 * 1024 * 1024;
+const SWALLOW_OF_STRANGER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Reads the rest of a body that is refused, within bounds; nothing more of one that has stopped coming.
 pub async fn throw_away(body: &mut Body) {
-    let _ = tokio::time::timeout(SWALLOW_TIMEOUT, swallow(body)).await;
+    let _ = tokio::time::timeout(SWALLOW_TIMEOUT, swallow(body, SWALLOW)).await;
 }
 
-async fn swallow(body: &mut Body) {
+/// Does the same, within narrower bounds, for a sender without a valid token.
+pub(super) async fn throw_away_of_stranger(body: &mut Body) {
+    let swallowing = swallow(body, SWALLOW_OF_STRANGER);
+    let _ = tokio::time::timeout(SWALLOW_OF_STRANGER_TIMEOUT, swallowing).await;
+}
+
+async fn swallow(body: &mut Body, most: usize) {
     let mut swallowed = 0;
-    while swallowed < SWALLOW
+    while swallowed < most
         && let Some(Ok(frame)) = body.frame().await
     {
         swallowed += frame.data_ref().map_or(0, Bytes::len);

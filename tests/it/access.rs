@@ -3,6 +3,7 @@
 mod audit_log;
 mod bad_tokens;
 mod behind;
+mod lasting;
 mod limited_tokens;
 mod oidc;
 mod provider;

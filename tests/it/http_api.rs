@@ -21,6 +21,8 @@ use crate::{
 };
 
 const TOKEN_HINT: &str = "send 'Authorization: Bearer <token>'; 'cloudfunc up' has put the token into the file 'token' of its state folder";
+const UNKNOWN_HINT: &str =
+    "it may have been revoked or mistyped; an admin makes another one with 'cloudfunc token create'";
 const HOST_HINT: &str =
     "call it by its IP address or localhost, or name the host in CLOUDFUNC_GATEWAY_HOSTS";
 const ORIGIN_HINT: &str = "functions have no address of their own for browsers yet; a server of yours can send the request, without the header Origin";
@@ -39,11 +41,11 @@ async fn nobody_gets_in_without_a_token_by_a_foreign_name_or_from_a_page(platfor
         let url = format!("http://{}/v1/functions", platform.address(role));
         let none = problem(code::UNAUTHORIZED, "the request carries no bearer token", hint(TOKEN_HINT));
         assert_eq!(document(http.get(&url)).await, none, "{role}");
-        let wrong = match role {
-            Role::Gateway => "the request's bearer token is not one of this platform's",
-            _ => "the request's bearer token is not this platform's",
+        let (wrong, next) = match role {
+            Role::Gateway => ("the request's bearer token is not one of this platform's", UNKNOWN_HINT),
+            _ => ("the request's bearer token is not this platform's", TOKEN_HINT),
         };
-        let wrong = problem(code::UNAUTHORIZED, wrong, hint(TOKEN_HINT));
+        let wrong = problem(code::UNAUTHORIZED, wrong, hint(next));
         assert_eq!(document(http.get(&url).bearer_auth("guess")).await, wrong, "{role}");
         if role != Role::Gateway {
             // The public token opens no internal door.

@@ -2,8 +2,11 @@
 
 use crate::{
     http::Answer,
-    model::{Caller, FunctionName, FunctionPattern, Problem, code, route::Endpoint},
+    model::{Caller, FunctionName, Problem, code, route::Endpoint},
 };
+
+/// The beginning of the caller's name for the token of a host's file, followed by the host: no name of a token has a space.
+pub const FILE_CALLER: &str = "token file of ";
 
 /// Returns 403 if the caller's role is less than the route asks for, or its token is not for the function. Of a route
 /// without a function, the role that answers looks at the caller itself.
@@ -11,10 +14,9 @@ pub fn authorise(caller: &Caller, endpoint: &Endpoint, function: Option<&Functio
     if caller.role < endpoint.needs {
         return Err(wrong_role(caller, endpoint).into());
     }
-    match function {
-        Some(function) if !caller.reaches(function) => Err(wrong_function(caller, function).into()),
-        _ => Ok(()),
-    }
+    let Some(function) = function else { return Ok(()) };
+    let check = caller.check_reaches(function);
+    check.map_err(|detail| wrong_function(caller, function, detail).into())
 }
 
 fn wrong_role(caller: &Caller, endpoint: &Endpoint) -> Problem {
@@ -25,10 +27,8 @@ fn wrong_role(caller: &Caller, endpoint: &Endpoint) -> Problem {
     Problem::new(code::FORBIDDEN, detail).hint(hint)
 }
 
-fn wrong_function(caller: &Caller, function: &FunctionName) -> Problem {
-    let patterns: Vec<&str> = caller.functions.iter().map(FunctionPattern::as_str).collect();
-    let (caller_shown, patterns, role) = (shown(caller), patterns.join(", "), caller.role);
-    let detail = format!("{caller_shown} is for the functions {patterns}, and not for '{function}'");
+fn wrong_function(caller: &Caller, function: &FunctionName, detail: String) -> Problem {
+    let role = caller.role;
     let hint = format!(
         "an admin makes a token for it with 'cloudfunc token create NAME --role {role} --function {function}'"
     );
@@ -37,9 +37,13 @@ fn wrong_function(caller: &Caller, function: &FunctionName) -> Problem {
 
 /// A caller in a sentence.
 fn shown(caller: &Caller) -> String {
-    match caller.name.strip_prefix("token ") {
+    let name = caller.name.as_str();
+    if name.starts_with(FILE_CALLER) {
+        return "this host's token file".to_owned();
+    }
+    match name.strip_prefix("token ") {
         Some(name) => format!("the token '{name}'"),
-        None => format!("the caller '{}'", caller.name),
+        None => format!("the caller '{name}'"),
     }
 }
 
@@ -84,6 +88,12 @@ mod tests {
         let oidc = caller("oidc alice", TokenRole::Deploy, &[]);
         let (_, detail, _) = refused(authorise(&oidc, &route::PRUNE.endpoint, None));
         assert_eq!(detail, "the caller 'oidc alice' has the role deploy, and this needs admin");
+        let file = caller("token file of host1", TokenRole::Deploy, &[]);
+        let (_, detail, _) = refused(authorise(&file, &route::PRUNE.endpoint, None));
+        assert_eq!(detail, "this host's token file has the role deploy, and this needs admin");
+        let named_so = caller("token file", TokenRole::Deploy, &[]);
+        let (_, detail, _) = refused(authorise(&named_so, &route::PRUNE.endpoint, None));
+        assert_eq!(detail, "the token 'file' has the role deploy, and this needs admin");
     }
 
     #[test]

@@ -63,24 +63,35 @@ impl Cache {
         Self { shards, most: most.div_ceil(SHARDS) }
     }
 
-    /// Returns what `read` makes of an entry; none where there is none.
-    pub fn read<T>(&self, key: &Key, read: impl FnOnce(&Entry) -> T) -> Option<T> {
-        let shard = self.shard(key).read().expect("no holder panics");
-        shard.get(key).map(|entry| read(entry))
+    /// Returns an entry; none where there is none.
+    pub fn get(&self, key: &Key) -> Option<Arc<Entry>> {
+        self.shard(key).read().expect("no holder panics").get(key).cloned()
     }
 
-    /// Puts an entry in, in place of the one that was there.
-    pub fn put(&self, key: Key, entry: Arc<Entry>) {
+    /// Puts an entry in, in place of the one that was there, if `may` says so. Nothing is marked between that and its being
+    /// there.
+    pub fn put_if(&self, key: Key, entry: Arc<Entry>, may: impl FnOnce() -> bool) -> bool {
         let mut shard = self.shard(&key).write().expect("no holder panics");
+        if !may() {
+            return false;
+        }
         if shard.len() >= self.most && !shard.contains_key(&key) {
             make_room(&mut shard);
         }
         shard.insert(key, entry);
+        true
     }
 
-    /// Takes an entry out.
-    pub fn remove(&self, key: &Key) {
-        self.shard(key).write().expect("no holder panics").remove(key);
+    /// Takes an entry out. Returns whether there was one.
+    pub fn remove(&self, key: &Key) -> bool {
+        self.shard(key).write().expect("no holder panics").remove(key).is_some()
+    }
+
+    /// Has `mark` look at every entry, also at those that are put in meanwhile.
+    pub fn mark(&self, mark: impl Fn(&Entry)) {
+        for shard in &self.shards {
+            shard.read().expect("no holder panics").values().for_each(|entry| mark(entry));
+        }
     }
 
     /// Takes out what was not used since then.
@@ -119,6 +130,10 @@ mod tests {
         Arc::new(Entry::new(1, used_at, Ages { recheck: 30_000, kept: 60_000 }, None))
     }
 
+    fn put(cache: &Cache, key: Key, entry: Arc<Entry>) {
+        assert!(cache.put_if(key, entry, || true));
+    }
+
     fn count(cache: &Cache) -> usize {
         cache.shards.iter().map(|shard| shard.read().unwrap().len()).sum()
     }
@@ -134,27 +149,31 @@ mod tests {
     fn the_least_recently_used_make_room_and_never_more_than_its_bound_are_kept() {
         let cache = Cache::new(SHARDS * 16);
         let often = Key::of("often");
-        cache.put(often, entry(0));
+        put(&cache, often, entry(0));
         for number in 1..20_000 {
-            cache.put(Key::of(&number.to_string()), entry(number));
-            let used = cache.read(&often, |entry| entry.used(number, 1));
-            assert!(used.is_some(), "{number}");
+            // A use counts to about a second.
+            let now = number * 1000;
+            put(&cache, Key::of(&number.to_string()), entry(now));
+            let used = cache.get(&often);
+            used.unwrap_or_else(|| panic!("{number}")).freshness(now);
         }
         assert!(count(&cache) <= SHARDS * 16, "{}", count(&cache));
         assert!(count(&cache) > SHARDS * 8, "{}", count(&cache));
-        assert!(cache.read(&Key::of("19999"), |_| ()).is_some());
-        assert!(cache.read(&Key::of("1"), |_| ()).is_none());
+        assert!(cache.get(&Key::of("19999")).is_some());
+        assert!(cache.get(&Key::of("1")).is_none());
     }
 
     #[test]
     fn what_was_not_used_for_long_is_forgotten() {
         let cache = Cache::new(1000);
         for number in 0..100 {
-            cache.put(Key::of(&number.to_string()), entry(number));
+            put(&cache, Key::of(&number.to_string()), entry(number));
         }
         cache.forget_unused(90);
         assert_eq!(count(&cache), 10);
-        cache.remove(&Key::of("95"));
+        assert!(cache.remove(&Key::of("95")) && !cache.remove(&Key::of("95")));
+        assert_eq!(count(&cache), 9);
+        assert!(!cache.put_if(Key::of("95"), entry(95), || false));
         assert_eq!(count(&cache), 9);
     }
 
@@ -162,7 +181,7 @@ mod tests {
     fn a_hundred_thousand_tokens_have_room_at_once() {
         let cache = Cache::new(MOST_KNOWN);
         for number in 0..100_000 {
-            cache.put(Key::of(&number.to_string()), entry(number));
+            put(&cache, Key::of(&number.to_string()), entry(number));
         }
         assert_eq!(count(&cache), 100_000);
     }

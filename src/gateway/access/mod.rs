@@ -56,7 +56,9 @@ impl Access {
         let memory = Arc::new(Memory::new(ages.recheck, ages.kept));
         let (asker, questions) = Asker::new(registry.clone(), memory.clone());
         let jwts = oidc.clone().map(|oidc| oidc as Arc<dyn Authenticate>);
-        let tokens = Arc::new(Tokens::new(file_token, jwts, memory.clone(), questions));
+        let uname = rustix::system::uname();
+        let host = uname.nodename().to_string_lossy();
+        let tokens = Arc::new(Tokens::new(file_token, &host, jwts, memory.clone(), questions));
         let refusals = Arc::new(Refusals::new(registry.clone()));
         Self { tokens, refusals, memory, asker, registry, oidc }
     }

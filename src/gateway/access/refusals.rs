@@ -1,6 +1,8 @@
 //! Tells the registry of refused requests, for the audit log.
 //!
 //! Equal ones are counted together: those of the first two seconds are told soon, the others of the same minute at its end.
+//! Nothing that a sender without a valid token has chosen is told, and each sender has few entries: one that sends thousands of
+//! requests hides those of nobody else.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -28,8 +30,15 @@ use crate::{
 
 /// The name of a caller without a valid token.
 const UNKNOWN: &str = "unknown";
-/// The most kinds of refusals that are told apart at a time. Others are counted as one, with this detail.
-const KINDS: usize = 1000;
+/// The name of callers beyond the bounds.
+const OTHERS: &str = "further callers";
+/// The most kinds of refusals in a minute that are told apart: of senders without a valid token together, and of each address.
+const UNKNOWN_KINDS: usize = 100;
+const KINDS_OF_ADDRESS: usize = 20;
+/// The same of known callers together, and of each.
+const KNOWN_KINDS: usize = 1000;
+const KINDS_OF_CALLER: usize = 50;
+/// The others of a sender are counted as one, with this detail.
 const FURTHER: &str = "further refusals";
 /// The most entries that wait for a registry that is away. The oldest go first.
 const WAITING: usize = 10_000;
@@ -57,9 +66,25 @@ struct Kind {
 }
 
 impl Kind {
-    fn further() -> Self {
-        let (caller, detail) = (UNKNOWN.to_owned(), FURTHER.to_owned());
-        Self { caller, role: None, from: None, target: None, detail }
+    fn is_of_known(&self) -> bool {
+        self.role.is_some()
+    }
+
+    /// A sender without a valid token is its address.
+    fn has_sender_of(&self, other: &Self) -> bool {
+        self.caller == other.caller && (self.is_of_known() || self.from == other.from)
+    }
+
+    /// Further ones of the same sender.
+    fn further(&self) -> Self {
+        let from = self.from.filter(|_| !self.is_of_known());
+        Self { from, target: None, detail: FURTHER.to_owned(), ..self.clone() }
+    }
+
+    /// Those of further senders.
+    fn of_others(&self) -> Self {
+        let caller = if self.is_of_known() { OTHERS } else { UNKNOWN }.to_owned();
+        Self { caller, from: None, ..self.further() }
     }
 
     fn entry(&self, count: u32) -> NewAuditEntry {
@@ -72,6 +97,7 @@ impl Kind {
             outcome: AuditOutcome::Refused,
             detail: Some(self.detail.clone()),
             count,
+            age_ms: 0,
         }
     }
 }
@@ -80,58 +106,153 @@ impl Kind {
 struct Group {
     /// When the first one came.
     begun: Instant,
+    /// When the first one came that was not told yet.
+    since: Instant,
     /// The first ones were told.
     is_told: bool,
     /// The number that was not told yet.
     count: u32,
 }
 
-#[derive(Default)]
-struct Collected {
-    groups: HashMap<Kind, Group>,
-    /// Entries for the registry, the oldest first.
-    waiting: VecDeque<NewAuditEntry>,
-    /// Entries that were dropped since that was logged.
-    dropped: u64,
+/// Kinds of refusals, within bounds.
+struct Groups {
+    of: HashMap<Kind, Group>,
+    /// The most kinds of all senders together, and of each.
+    bounds: (usize, usize),
 }
 
-impl Collected {
+impl Groups {
+    fn new(together: usize, of_each: usize) -> Self {
+        Self { of: HashMap::new(), bounds: (together, of_each) }
+    }
+
     fn add(&mut self, kind: Kind, now: Instant) {
-        let is_new = !self.groups.contains_key(&kind);
-        let kind = if is_new && self.groups.len() >= KINDS { Kind::further() } else { kind };
-        let new = || Group { begun: now, is_told: false, count: 0 };
-        let group = self.groups.entry(kind).or_insert_with(new);
+        let kind = self.within_bounds(kind);
+        let new = || Group { begun: now, since: now, is_told: false, count: 0 };
+        let group = self.of.entry(kind).or_insert_with(new);
+        if group.count == 0 {
+            group.since = now;
+        }
         group.count = group.count.saturating_add(1);
     }
 
-    /// Makes entries of what is due; of everything, at a stop.
-    fn collect(&mut self, now: Instant, all: bool) {
-        let waiting = &mut self.waiting;
-        self.groups.retain(|kind, group| {
+    /// Returns the kind as which it is counted: at most twice as many as there may be, and one for all others.
+    fn within_bounds(&self, kind: Kind) -> Kind {
+        let (together, of_each) = self.bounds;
+        if self.of.contains_key(&kind) {
+            return kind;
+        }
+        let of_sender = self.of.keys().filter(|other| other.has_sender_of(&kind)).count();
+        if self.of.len() < together && of_sender < of_each {
+            return kind;
+        }
+        let further = kind.further();
+        match self.of.len() < 2 * together || self.of.contains_key(&further) {
+            true => further,
+            false => kind.of_others(),
+        }
+    }
+
+    /// Takes the entries that are due; all, at a stop.
+    fn take_due(&mut self, now: Instant, all: bool) -> Vec<Waiting> {
+        let mut due = Vec::new();
+        self.of.retain(|kind, group| {
             let age = now.duration_since(group.begun);
             let is_over = all || age >= TOGETHER;
             let is_due = is_over || (!group.is_told && age >= SOON);
             if is_due && group.count > 0 {
-                waiting.push_back(kind.entry(mem::take(&mut group.count)));
+                let entry = kind.entry(mem::take(&mut group.count));
+                due.push(Waiting { at: group.since, entry });
                 group.is_told = true;
             }
             !is_over
         });
+        due
+    }
+}
+
+/// An entry for the registry.
+struct Waiting {
+    /// When the first of its refusals came.
+    at: Instant,
+    entry: NewAuditEntry,
+}
+
+impl Waiting {
+    /// Returns it with its age.
+    fn entry_at(&self, now: Instant) -> NewAuditEntry {
+        let age = now.saturating_duration_since(self.at).as_millis();
+        NewAuditEntry { age_ms: u64::try_from(age).unwrap_or(u64::MAX), ..self.entry.clone() }
+    }
+}
+
+struct Collected {
+    unknown: Groups,
+    known: Groups,
+    /// Entries for the registry, the oldest first.
+    waiting: VecDeque<Waiting>,
+    /// The number of entries that are being sent.
+    sending: usize,
+    /// Entries that were dropped since that was logged.
+    dropped: u64,
+}
+
+impl Default for Collected {
+    fn default() -> Self {
+        Self {
+            unknown: Groups::new(UNKNOWN_KINDS, KINDS_OF_ADDRESS),
+            known: Groups::new(KNOWN_KINDS, KINDS_OF_CALLER),
+            waiting: VecDeque::new(),
+            sending: 0,
+            dropped: 0,
+        }
+    }
+}
+
+impl Collected {
+    fn add(&mut self, kind: Kind, now: Instant) {
+        let groups = if kind.is_of_known() { &mut self.known } else { &mut self.unknown };
+        groups.add(kind, now);
+    }
+
+    /// Makes entries of what is due; of everything, at a stop.
+    fn collect(&mut self, now: Instant, all: bool) {
+        let groups = [&mut self.unknown, &mut self.known];
+        let mut due: Vec<_> = groups.into_iter().flat_map(|of| of.take_due(now, all)).collect();
+        due.sort_by_key(|waiting| waiting.at);
+        let ends_before = |at| self.waiting.back().is_none_or(|last| last.at <= at);
+        let is_in_order = due.first().is_none_or(|first| ends_before(first.at));
+        self.waiting.extend(due);
+        if !is_in_order {
+            self.waiting.make_contiguous().sort_by_key(|waiting| waiting.at);
+        }
         while self.waiting.len() > WAITING {
             self.waiting.pop_front();
             self.dropped += 1;
         }
     }
 
-    fn take(&mut self) -> Vec<NewAuditEntry> {
-        let count = self.waiting.len().min(AT_ONCE);
-        self.waiting.drain(..count).collect()
+    fn take(&mut self) -> Vec<Waiting> {
+        self.sending = self.waiting.len().min(AT_ONCE);
+        self.waiting.drain(..self.sending).collect()
     }
 
-    fn put_back(&mut self, entries: Vec<NewAuditEntry>) {
+    fn sent(&mut self) {
+        self.sending = 0;
+    }
+
+    fn put_back(&mut self, entries: Vec<Waiting>) {
+        self.sending = 0;
         for entry in entries.into_iter().rev() {
             self.waiting.push_front(entry);
         }
+    }
+
+    /// Returns the number of entries that the registry has not stored, as far as is known.
+    fn left(&self) -> usize {
+        let kinds = [&self.unknown, &self.known].into_iter().flat_map(|groups| groups.of.values());
+        let untold = kinds.filter(|group| group.count > 0).count();
+        self.waiting.len() + self.sending + untold
     }
 }
 
@@ -162,7 +283,7 @@ impl Refusals {
             Some(row) => shown(row),
             None => "a request without a route".to_owned(),
         };
-        let detail = detail(&route, Some(&refusal.problem.detail));
+        let detail = detail(&route, Some(refusal.reason));
         let (caller, from) = (refusal.caller.unwrap_or(UNKNOWN).to_owned(), Some(refusal.from));
         self.add(Kind { caller, role: None, from, target: None, detail });
     }
@@ -212,9 +333,10 @@ impl Refusals {
                 return;
             }
             match self.send(&entries).await {
-                Sent::Stored => {}
+                Sent::Stored => self.collected().sent(),
                 Sent::Later => return self.collected().put_back(entries),
                 Sent::Never(status) => {
+                    self.collected().sent();
                     let (dropped, status) = (entries.len(), status.as_u16());
                     tracing::warn!(
                         dropped,
@@ -226,8 +348,21 @@ impl Refusals {
         }
     }
 
-    async fn send(&self, entries: &[NewAuditEntry]) -> Sent {
-        let body = serde_json::to_vec(entries).expect("entries are plain data");
+    /// Warns of refusals that the registry has not stored when the gateway ends.
+    pub fn warn_of_lost(&self) {
+        let lost = self.collected().left();
+        if lost > 0 {
+            tracing::warn!(
+                lost,
+                "the gateway ends before the registry has stored these refusals for the audit log"
+            );
+        }
+    }
+
+    async fn send(&self, entries: &[Waiting]) -> Sent {
+        let now = Instant::now();
+        let entries: Vec<NewAuditEntry> = entries.iter().map(|waiting| waiting.entry_at(now)).collect();
+        let body = serde_json::to_vec(&entries).expect("entries are plain data");
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let sent = self.registry.send(Method::POST, route::REFUSALS, headers, Body::from(body));

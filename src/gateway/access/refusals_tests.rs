@@ -3,19 +3,38 @@ use std::sync::Arc;
 use axum::{Json, Router, routing::post};
 
 use super::*;
-use crate::{
-    http::TOKEN_HINT,
-    model::{Caller, Problem, code},
-};
+use crate::model::Caller;
 
+/// A kind of an unknown sender, from an address of its own.
 fn kind(detail: &str) -> Kind {
-    Kind { detail: detail.to_owned(), ..Kind::further() }
+    of_address(0, detail)
+}
+
+fn of_address(number: u32, detail: &str) -> Kind {
+    let (caller, from) = (UNKNOWN.to_owned(), Some(IpAddr::from(number.to_be_bytes())));
+    Kind { caller, role: None, from, target: None, detail: detail.to_owned() }
+}
+
+fn of_caller(name: &str, detail: &str) -> Kind {
+    Kind { caller: name.to_owned(), role: Some(TokenRole::Invoke), ..kind(detail) }
 }
 
 /// What waits, as `detail × count`.
 fn waiting(collected: &mut Collected) -> Vec<String> {
     let entries = mem::take(&mut collected.waiting).into_iter();
-    entries.map(|entry| format!("{} × {}", entry.detail.unwrap(), entry.count)).collect()
+    let shown = |entry: NewAuditEntry| format!("{} × {}", entry.detail.unwrap(), entry.count);
+    entries.map(|waiting| shown(waiting.entry)).collect()
+}
+
+/// The entries with this detail, as `caller from × count`, sorted.
+fn with_detail(collected: &mut Collected, detail: &str) -> Vec<String> {
+    let entries = mem::take(&mut collected.waiting).into_iter().map(|waiting| waiting.entry);
+    let from = |entry: &NewAuditEntry| entry.from.map_or("-".to_owned(), |from| from.to_string());
+    let shown = |entry: NewAuditEntry| format!("{} {} × {}", entry.caller, from(&entry), entry.count);
+    let of_detail = entries.filter(|entry| entry.detail.as_deref() == Some(detail));
+    let mut list: Vec<String> = of_detail.map(shown).collect();
+    list.sort();
+    list
 }
 
 #[test]
@@ -39,27 +58,79 @@ fn equal_refusals_are_told_soon_and_then_together_at_the_end_of_their_minute() {
     collected.collect(at(60), false);
     assert_eq!(waiting(&mut collected), ["a × 47"]);
     collected.collect(at(120), false);
-    assert!(waiting(&mut collected).is_empty() && collected.groups.is_empty());
+    assert!(waiting(&mut collected).is_empty() && collected.unknown.of.is_empty());
 }
 
 #[test]
-fn kinds_beyond_the_bound_are_counted_as_one_and_the_oldest_entries_go_first() {
+fn a_sender_that_fills_its_bound_hides_only_its_own_refusals() {
     let (mut collected, now) = (Collected::default(), Instant::now());
-    for number in 0..KINDS + 500 {
-        collected.add(kind(&number.to_string()), now);
+    for number in 0..KINDS_OF_ADDRESS + 7 {
+        collected.add(of_address(1, &number.to_string()), now);
     }
-    assert_eq!(collected.groups.len(), KINDS + 1);
+    for number in 0..KINDS_OF_CALLER + 9 {
+        collected.add(of_caller("token ci", &number.to_string()), now);
+    }
+    collected.add(of_address(2, "other"), now);
+    collected.add(of_caller("token other", "other"), now);
     collected.collect(now, true);
-    let told = waiting(&mut collected);
-    assert!(told.contains(&"further refusals × 500".to_owned()) && told.contains(&"0 × 1".to_owned()));
+    assert_eq!(collected.waiting.len(), KINDS_OF_ADDRESS + 1 + KINDS_OF_CALLER + 1 + 2);
+    let others =
+        collected.waiting.iter().filter(|waiting| waiting.entry.detail.as_deref() == Some("other"));
+    assert_eq!(others.count(), 2);
+    assert_eq!(with_detail(&mut collected, FURTHER), ["token ci - × 9", "unknown 0.0.0.1 × 7"]);
+}
+
+#[test]
+fn many_addresses_take_no_more_entries_than_their_bound_and_none_of_known_callers() {
+    let (mut collected, now) = (Collected::default(), Instant::now());
+    for number in 0..10_000 {
+        collected.add(of_address(number, "no token"), now);
+    }
+    collected.add(of_caller("token ci", "f"), now);
+    collected.collect(now, true);
+    assert_eq!(collected.waiting.len(), 2 * UNKNOWN_KINDS + 1 + 1);
+    let shown = waiting(&mut collected);
+    assert!(shown.contains(&"f × 1".to_owned()));
+    let all_others = format!("{FURTHER} × {}", 10_000 - 2 * UNKNOWN_KINDS);
+    assert!(shown.contains(&all_others), "{shown:?}");
+}
+
+#[test]
+fn entries_are_told_in_the_order_of_their_refusals_with_their_age_and_the_oldest_go_first() {
+    let (mut collected, begun) = (Collected::default(), Instant::now());
+    for second in [3, 1, 0, 2] {
+        let at = begun + Duration::from_secs(second);
+        collected.add(kind(&second.to_string()), at);
+    }
+    collected.collect(begun + Duration::from_secs(4), true);
+    let now = begun + Duration::from_secs(10);
+    let ages: Vec<u64> = collected.waiting.iter().map(|waiting| waiting.entry_at(now).age_ms).collect();
+    assert_eq!(ages, [10_000, 9000, 8000, 7000]);
+    assert_eq!(waiting(&mut collected), ["0 × 1", "1 × 1", "2 × 1", "3 × 1"]);
 
     for round in 0..WAITING + 3 {
-        collected.add(kind(&round.to_string()), now);
-        collected.collect(now, true);
+        collected.add(kind(&round.to_string()), begun);
+        collected.collect(begun, true);
     }
     assert_eq!(collected.dropped, 3);
     let told = waiting(&mut collected);
     assert_eq!((told.len(), told[0].as_str()), (WAITING, "3 × 1"));
+}
+
+#[test]
+fn what_is_left_at_the_end_is_what_is_not_known_to_be_stored() {
+    let (mut collected, now) = (Collected::default(), Instant::now());
+    collected.add(kind("a"), now);
+    assert_eq!(collected.left(), 1);
+    collected.collect(now, true);
+    assert_eq!(collected.left(), 1);
+    let sending = collected.take();
+    assert_eq!(collected.left(), 1, "it may have been stored");
+    collected.put_back(sending);
+    assert_eq!(collected.left(), 1);
+    drop(collected.take());
+    collected.sent();
+    assert_eq!(collected.left(), 0);
 }
 
 #[test]
@@ -100,9 +171,8 @@ async fn entries_name_caller_route_and_target_and_wait_for_a_registry_that_is_aw
     let (peer, stored) = registry(status.clone()).await;
     let refusals = Refusals::new(peer);
     let from: IpAddr = "192.0.2.1".parse().unwrap();
-    let problem = Problem::new(code::UNAUTHORIZED, "not one of ours").hint(TOKEN_HINT);
     let refuse = |method: &Method, path: &str| {
-        refusals.of_guard(&Refusal { caller: None, from, method, path, problem: &problem });
+        refusals.of_guard(&Refusal { caller: None, from, method, path, reason: "no valid token" });
     };
     let (method, path, no_role) =
         (&Method::GET, "/v1/functions", Problem::new(code::FORBIDDEN, "no role"));
@@ -112,7 +182,7 @@ async fn entries_name_caller_route_and_target_and_wait_for_a_registry_that_is_aw
     refuse(&Method::GET, "/cf_Secret");
     let role = TokenRole::Invoke;
     let caller = Caller { name: "token ci".to_owned(), role, functions: Vec::new(), from: None };
-    let sent_by = SentBy { caller: Arc::new(caller), from };
+    let sent_by = SentBy::of(caller, from);
     let (prune, logs) = (&route::PRUNE.endpoint, &route::LOGS.endpoint);
     refusals.of_caller(&sent_by, prune, None, Some(&"x".repeat(1000)));
     refusals.of_caller(&sent_by, logs, Some("f".to_owned()), None);
@@ -145,9 +215,9 @@ async fn entries_name_caller_route_and_target_and_wait_for_a_registry_that_is_aw
             "oidc bob none - GET /v1/functions: no role × 1",
             long.as_str(),
             "token ci invoke f GET /v1/logs × 2",
-            "unknown none - DELETE /v1/tokens/{token}: not one of ours × 1",
-            "unknown none - GET /v1/functions/{function}: not one of ours × 1",
-            "unknown none - a request without a route: not one of ours × 1",
+            "unknown none - DELETE /v1/tokens/{token}: no valid token × 1",
+            "unknown none - GET /v1/functions/{function}: no valid token × 1",
+            "unknown none - a request without a route: no valid token × 1",
         ]
     );
 }

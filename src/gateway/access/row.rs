@@ -4,8 +4,9 @@ use axum::http::Method;
 
 use crate::model::route::{self, Endpoint};
 
-/// Returns the row; none where no route has this path and method.
+/// Returns the row; none where no route has this path and method. `HEAD` is answered as `GET` is.
 pub fn row(method: &Method, path: &str) -> Option<&'static Endpoint> {
+    let method = if method == Method::HEAD { &Method::GET } else { method };
     let mut rows = route::ALL.iter().copied().filter(|row| Method::from(row.method) == method);
     rows.find(|row| is_of(row, path))
 }
@@ -36,6 +37,9 @@ mod tests {
             (Method::POST, "/invoke/f", Some("/invoke/{function}")),
             (Method::GET, "/v1/invocations/1234/result", Some("/v1/invocations/{invocation}/result")),
             (Method::GET, "/v1/functions/cf_Secret", Some("/v1/functions/{function}")),
+            (Method::HEAD, "/v1/functions", Some("/v1/functions")),
+            (Method::HEAD, "/invoke/f", None),
+            (Method::OPTIONS, "/v1/functions", None),
             (Method::PUT, "/v1/functions", None),
             (Method::GET, "/v1/functions/", Some("/v1/functions/{function}")),
             (Method::GET, "/v1/functions/f/", None),

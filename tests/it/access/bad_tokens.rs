@@ -22,6 +22,9 @@ use crate::{
 
 const TOKEN_HINT: &str = "send 'Authorization: Bearer <token>'; 'cloudfunc up' has put the token into the file 'token' of its state folder";
 const UNKNOWN: &str = "the request's bearer token is not one of this platform's";
+const UNKNOWN_HINT: &str =
+    "it may have been revoked or mistyped; an admin makes another one with 'cloudfunc token create'";
+const LIMIT_HINT: &str = "wait for as long as Retry-After says, or ask an admin for a token with a higher limit: 'cloudfunc token create --rate-limit'";
 const CREATE_HINT: &str = "an admin makes another one with 'cloudfunc token create'";
 const STATUS_HINT: &str = "'cloudfunc status' shows which roles are running";
 
@@ -48,21 +51,28 @@ async fn a_token_that_is_not_accepted_is_told_why(platform: &TestPlatform) {
     let stored = Stored::open(platform).await;
     let none = refused(code::UNAUTHORIZED, "the request carries no bearer token", TOKEN_HINT);
     assert_eq!(document(list(&stored)).await, none);
-    for header in ["Basic YTpi", "Bearer", "Token x", ""] {
+    for header in ["Bearer", "Token x", ""] {
         let request = list(&stored).header("authorization", header);
         assert_eq!(document(request).await, none, "{header}");
     }
-    let unknown = refused(code::UNAUTHORIZED, UNKNOWN, TOKEN_HINT);
+    let basic = "the request's Authorization is Basic, a user and a password, and no bearer token";
+    let request = list(&stored).header("authorization", "Basic YTpi");
+    assert_eq!(document(request).await, refused(code::UNAUTHORIZED, basic, TOKEN_HINT));
+    let hint = "send a token of the platform's own: an admin makes one with 'cloudfunc token create'; docs/oidc.md says how JWTs are accepted";
+    let jwt = refused(code::UNAUTHORIZED, "this platform accepts no JWTs", hint);
+    assert_eq!(document(list(&stored).bearer_auth("a.b.c")).await, jwt);
+    let unknown = refused(code::UNAUTHORIZED, UNKNOWN, UNKNOWN_HINT);
     let revoked = stored.add_revoked("revoked", TokenRole::Admin, &[]).await;
     let long = format!("cf_{}", "x".repeat(10_000));
     let (never, upper) = (text("never made"), revoked.to_uppercase());
-    for token in
-        ["guess", never.as_str(), revoked.as_str(), upper.as_str(), long.as_str(), "a.b.c", "cf_"]
-    {
+    for token in ["guess", never.as_str(), revoked.as_str(), upper.as_str(), long.as_str(), "cf_"] {
         assert_eq!(document(list(&stored).bearer_auth(token)).await, unknown, "{token}");
     }
     let answer = list(&stored).bearer_auth("guess").send().await.unwrap();
     assert_eq!(answer.headers()["www-authenticate"], "Bearer");
+    let large =
+        stored.request(Method::POST, "/v1/tokens").bearer_auth("guess").body(vec![0; 20_000_000]);
+    assert_eq!(document(large).await, unknown, "also while it is still sending");
 
     let expired = stored.add_expired("expired", TokenRole::Admin, &[]).await;
     let ended = async |text: &str| {
@@ -78,10 +88,8 @@ async fn a_token_that_is_not_accepted_is_told_why(platform: &TestPlatform) {
     let rotated = stored.store.rotate_token(&name, &Digest::of(new.as_bytes()), Duration::ZERO).await;
     assert!(rotated.unwrap().is_some());
     let until = ended(&old).await;
-    let detail = format!(
-        "this is the text of token 'rotated' before it was rotated; it was accepted until {until}"
-    );
-    let hint = "send the text that 'cloudfunc token rotate' has printed";
+    let detail = format!("this is the previous value of token 'rotated'; it was accepted until {until}");
+    let hint = "send the value that 'cloudfunc token rotate' has printed; if that has expired, too, an admin makes another token with 'cloudfunc token create'";
     let told = document(list(&stored).bearer_auth(&old)).await;
     assert_eq!(told, refused(code::UNAUTHORIZED, &detail, hint));
     assert_eq!(document(list(&stored).bearer_auth(&new)).await.0, 200);
@@ -164,7 +172,9 @@ async fn requests_that_come_too_fast_are_told_when_to_come_again(platform: &Test
     let (status, mut told) = document(list(&stored).bearer_auth(&token)).await;
     assert!(told.as_object_mut().unwrap().remove("retry_after").is_some());
     let detail = "the token 'ci' has sent more than its 3 requests an hour";
-    assert_eq!((status, told), problem(code::RATE_LIMITED, detail, json!({})));
+    assert_eq!((status, told), problem(code::RATE_LIMITED, detail, json!({ "hint": LIMIT_HINT })));
+    let large = stored.request(Method::POST, "/v1/tokens").bearer_auth(&token).body(vec![0; 20_000_000]);
+    assert_eq!(document(large).await.0, 429, "also while it is still sending");
     let other = stored.add("other", TokenRole::Invoke, &[]).await;
     assert_eq!(document(list(&stored).bearer_auth(&other)).await.0, 200);
     stored.close().await;
@@ -219,18 +229,30 @@ async fn refusals_are_in_the_audit_log_without_tokens(platform: &TestPlatform) {
     }
     let secret = format!("/v1/functions/{}", text("in a path"));
     assert_eq!(document(stored.request(Method::GET, &secret)).await.0, 401);
+    // The role that answers refuses these.
+    for _ in 0..2 {
+        let path = "/v1/invocations?function=hello";
+        assert_eq!(document(stored.request(Method::GET, path).bearer_auth(&token)).await.0, 403);
+    }
     let entries = eventually("the refusals are in the audit log", || async {
         let (status, page) = document(platform.get("/v1/audit-log?outcome=refused")).await;
         assert_eq!(status, 200, "{page}");
         let count = |entry: &Value| entry["count"].as_u64().unwrap();
         let items = page["items"].as_array().unwrap().clone();
-        (items.iter().map(count).sum::<u64>() == 7).then_some(items)
+        (items.iter().map(count).sum::<u64>() == 9).then_some(items)
     })
     .await;
     let text = serde_json::to_string(&entries).unwrap();
     assert!(!text.contains("cf_"), "{text}");
-    let of = |caller: &str| entries.iter().find(|entry| entry["caller"] == caller).unwrap().clone();
-    let ci = of("token ci");
+    let listed = entries
+        .iter()
+        .find(|entry| entry["detail"].as_str().unwrap().starts_with("GET /v1/invocations: "));
+    let listed = listed.unwrap_or_else(|| panic!("with its reason: {entries:?}"));
+    assert_eq!((&listed["caller"], &listed["target"]), (&json!("token ci"), &json!("hello")));
+    let ci = entries
+        .iter()
+        .find(|entry| entry["detail"].as_str().unwrap().starts_with("POST /v1/functions/"));
+    let ci = ci.unwrap_or_else(|| panic!("{entries:?}"));
     assert_eq!(
         (&ci["role"], &ci["target"], &ci["action"]),
         (&json!("invoke"), &json!("hello"), &json!("request"))
@@ -239,9 +261,10 @@ async fn refusals_are_in_the_audit_log_without_tokens(platform: &TestPlatform) {
     let detail = "POST /v1/functions/{function}/invoke: the token 'ci' is for the functions team_*, and not for 'hello'";
     assert_eq!(ci["detail"], detail);
     let details: Vec<&str> = entries.iter().map(|entry| entry["detail"].as_str().unwrap()).collect();
-    let unknown = format!("GET /v1/functions: {UNKNOWN}");
-    assert!(details.contains(&unknown.as_str()), "{details:?}");
-    let none = "GET /v1/functions/{function}: the request carries no bearer token";
+    // Nothing of it is the sender's.
+    let unknown = "GET /v1/functions: no valid token";
+    assert!(details.contains(&unknown), "{details:?}");
+    let none = "GET /v1/functions/{function}: no token";
     assert!(details.contains(&none), "{details:?}");
     stored.close().await;
 }
