@@ -19,7 +19,7 @@ use axum::{
 use tokio::{sync::oneshot, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::Registry;
+use super::{Registry, audit_batches::Batches, page};
 use crate::{
     http::{Answer, Failure, Query, read_body},
     model::{
@@ -36,7 +36,7 @@ const PAGE: u32 = 100;
 const MAX_PAGE: u32 = 1000;
 
 /// The time for which the answer to a change waits until its entry is stored.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub const PATIENCE: Duration = Duration::from_secs(2);
 /// At a stop, for entries that are not stored yet.
 const LAST_WRITES: Duration = Duration::from_secs(5);
 
@@ -56,7 +56,8 @@ pub struct Writer {
     entries: WriteBehind<Unstored>,
     /// Entries that are neither stored nor lost yet.
     open: Arc<AtomicUsize>,
-    dropped: AtomicU64,
+    dropped: Arc<AtomicU64>,
+    patience: Duration,
 }
 
 /// An entry on its way.
@@ -66,15 +67,21 @@ struct Unstored {
     stored: oneshot::Sender<()>,
 }
 
-/// Starts a writer. Its task ends once the writer is closed and everything is stored.
-pub fn start(store: Arc<dyn AuditLog>) -> (Writer, JoinHandle<()>) {
-    let open = Arc::<AtomicUsize>::default();
-    let (entries, task) = write_behind::start(BOUNDS, Entries { store, open: open.clone() });
-    (Writer { entries, open, dropped: AtomicU64::new(0) }, task)
+/// Starts a writer: a change waits for its entry for `patience`. Its task ends once it is closed and everything is stored.
+pub fn start(store: Arc<dyn AuditLog>, patience: Duration) -> (Writer, JoinHandle<()>) {
+    let (open, dropped) = (Arc::<AtomicUsize>::default(), Arc::<AtomicU64>::default());
+    let batches = Batches::new(store, dropped.clone());
+    let (entries, task) = write_behind::start(BOUNDS, Entries { batches, open: open.clone() });
+    (Writer { entries, open, dropped, patience }, task)
 }
 
 impl Writer {
-    /// Returns when the entry is stored or lost, or after [`PATIENCE`].
+    /// Entries that were lost.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Returns when the entry is stored or lost, or after the patience.
     async fn write(&self, entry: NewAuditEntry) {
         let entry = plain(entry);
         let Some(room) = self.entries.reserve(size(&entry)) else {
@@ -86,7 +93,7 @@ impl Writer {
         let (stored, is_stored) = oneshot::channel();
         self.open.fetch_add(1, Ordering::AcqRel);
         room.send(Unstored { entry, stored });
-        let _ = tokio::time::timeout(PATIENCE, is_stored).await;
+        let _ = tokio::time::timeout(self.patience, is_stored).await;
     }
 
     /// Takes nothing more, and has `task` store what waits. A store that is away does not hold up the stop.
@@ -111,7 +118,7 @@ impl Writer {
 
 /// The store, as the writer's destination.
 struct Entries {
-    store: Arc<dyn AuditLog>,
+    batches: Batches,
     open: Arc<AtomicUsize>,
 }
 
@@ -130,7 +137,7 @@ impl Destination for Entries {
 
     async fn store(&self, batch: &[Unstored]) -> Result<(), store::Error> {
         let entries: Vec<NewAuditEntry> = batch.iter().map(|one| one.entry.clone()).collect();
-        self.store.append_audit(&entries).await
+        self.batches.store(&entries).await
     }
 
     fn is_transient(error: &store::Error) -> bool {
@@ -209,12 +216,10 @@ pub async fn list(State(registry): State<Arc<Registry>>, uri: Uri) -> Answer<Jso
         target: query.text("target")?.map(str::to_owned),
         outcome: query.one("outcome", str::parse::<AuditOutcome>)?,
         before: query.one("cursor", number_of_entry)?,
-        limit,
+        limit: page::with_next(limit),
     };
-    let items = registry.store.audit_log(&filter).await?;
-    let is_full = items.len() == limit as usize;
-    let next = items.last().filter(|_| is_full).map(|entry| entry.id.to_string());
-    Ok(Json(Page { items, next }))
+    let entries = registry.store.audit_log(&filter).await?;
+    Ok(Json(page::page(entries, limit, |entry| entry.id.to_string(), |entry| entry)))
 }
 
 fn known_action(text: &str) -> Answer<String> {
@@ -325,7 +330,7 @@ mod tests {
     async fn an_entry_is_stored_before_its_change_is_answered() {
         let folder = tempfile::tempdir().unwrap();
         let store = switched(&folder, false).await;
-        let (writer, task) = start(store.clone());
+        let (writer, task) = start(store.clone(), PATIENCE);
         writer.write(entry("a")).await;
         assert_eq!(store.targets().await, ["a"]);
         writer.finish(task, &CancellationToken::new()).await;
@@ -336,7 +341,7 @@ mod tests {
     async fn entries_wait_for_a_store_that_is_away_and_are_stored_at_the_latest_at_a_stop() {
         let folder = tempfile::tempdir().unwrap();
         let store = switched(&folder, true).await;
-        let (writer, task) = start(store.clone());
+        let (writer, task) = start(store.clone(), PATIENCE);
         let back = async {
             store.asked_in_vain.notified().await;
             store.is_away.store(false, Ordering::SeqCst);
@@ -349,7 +354,7 @@ mod tests {
         let begun = Instant::now();
         writer.write(entry("late")).await;
         assert!(begun.elapsed() < PATIENCE);
-        assert_eq!(writer.dropped.load(Ordering::Relaxed), 1);
+        assert_eq!(writer.dropped(), 1);
         store.store.close().await;
     }
 
@@ -357,10 +362,11 @@ mod tests {
     async fn a_store_that_stays_away_holds_up_neither_a_change_for_long_nor_a_hard_stop() {
         let folder = tempfile::tempdir().unwrap();
         let store = switched(&folder, true).await;
-        let (writer, task) = start(store.clone());
+        let patience = Duration::from_millis(50);
+        let (writer, task) = start(store.clone(), patience);
         let begun = Instant::now();
         writer.write(entry("a")).await;
-        assert!(begun.elapsed() >= PATIENCE && begun.elapsed() < 4 * PATIENCE, "{:?}", begun.elapsed());
+        assert!(begun.elapsed() >= patience && begun.elapsed() < PATIENCE, "{:?}", begun.elapsed());
         let hard = CancellationToken::new();
         hard.cancel();
         writer.finish(task, &hard).await;

@@ -26,6 +26,7 @@ use crate::{
         message::Change,
         route,
     },
+    store,
     units::show_bytes,
 };
 
@@ -83,7 +84,7 @@ pub async fn set(
     };
     let value = read_decoded(&mut parts.headers, body, MAX_SECRET, too_large).await?;
     check_value(&place, &value)?;
-    to_the_end(async move {
+    to_the_end(registry.changes.clone(), async move {
         let set = registry.set_secret(&caller, place, &value, existing).await?;
         let status = if set.replaced { StatusCode::OK } else { StatusCode::CREATED };
         Ok((status, Json(set)).into_response())
@@ -102,7 +103,8 @@ pub async fn delete(
     let force = query.flag("force", false)?;
     let place = SecretPlace { function: query.one("function", str::parse::<FunctionName>)?, name };
     check_reach(&caller, place.function.as_ref())?;
-    to_the_end(async move { registry.delete_secret(&caller, place, force).await }).await?;
+    let changes = registry.changes.clone();
+    to_the_end(changes, async move { registry.delete_secret(&caller, place, force).await }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -113,7 +115,8 @@ pub async fn rotate_key(
     uri: Uri,
 ) -> Answer<Json<KeyRotated>> {
     Query::read(uri.query(), route::ROTATE_SECRET_KEY.endpoint.query)?;
-    to_the_end(async move { registry.rotate_secret_key(&caller).await.map(Json) }).await
+    let changes = registry.changes.clone();
+    to_the_end(changes, async move { registry.rotate_secret_key(&caller).await.map(Json) }).await
 }
 
 impl Registry {
@@ -151,7 +154,9 @@ impl Registry {
         let (key, sealed) = self.keyring.seal(&place, value);
         let (version, set_by) = (SecretVersion::new(), caller.name.clone());
         let secret = SealedSecret { place: place.clone(), version, key, sealed, set_by };
-        let Some(replaced) = self.store.put_secret(&secret, existing).await? else {
+        let put = self.store.put_secret(&secret, existing).await;
+        self.audit_unknown(&put, caller, action::SECRET_SET, Some(place.name.to_string())).await;
+        let Some(replaced) = put? else {
             return Err(not_found(&place).into());
         };
         self.announce(Change::SecretChanged { place: place.clone() }).await;
@@ -165,7 +170,9 @@ impl Registry {
         if places.contains(&place) && !force {
             self.check_unused(&place, &places).await?;
         }
-        if !self.store.delete_secret(&place).await? {
+        let deleted = self.store.delete_secret(&place).await;
+        self.audit_unknown(&deleted, caller, action::SECRET_DELETE, Some(place.name.to_string())).await;
+        if !deleted? {
             return Err(not_found(&place).into());
         }
         self.announce(Change::SecretChanged { place: place.clone() }).await;
@@ -198,11 +205,25 @@ impl Registry {
     async fn rotate_secret_key(&self, caller: &Caller) -> Answer<KeyRotated> {
         let key = self.keyring.newest().clone();
         let mut done = KeyRotated { key: key.clone(), rotated: 0, unchanged: 0, left: Vec::new() };
+        let resealed = self.reseal_all(&mut done).await;
+        let KeyRotated { rotated, unchanged, left, .. } = &done;
+        tracing::info!(%key, rotated, unchanged, left = left.len(), "secrets encrypted with the newest key");
+        let detail = match &resealed {
+            Ok(()) => format!("{rotated} encrypted with the key {key}, {} left", left.len()),
+            Err(_) => format!("{rotated} encrypted with the key {key}; it failed on the way"),
+        };
+        self.audit(caller, action::SECRET_KEY_ROTATE, None, Some(detail)).await;
+        resealed?;
+        Ok(done)
+    }
+
+    /// Encrypts all secrets with the key of `done`, which says how many it was, also after a failure.
+    async fn reseal_all(&self, done: &mut KeyRotated) -> Result<(), store::Error> {
         for pass in 0..PASSES {
             done.left.clear();
             let mut changed_meanwhile = false;
             for StoredSecret { secret, .. } in self.store.secrets().await? {
-                if secret.key == key {
+                if secret.key == done.key {
                     done.unchanged += u64::from(pass == 0);
                     continue;
                 }
@@ -219,11 +240,7 @@ impl Registry {
                 break;
             }
         }
-        let KeyRotated { rotated, unchanged, left, .. } = &done;
-        tracing::info!(%key, rotated, unchanged, left = left.len(), "secrets encrypted with the newest key");
-        let detail = format!("{rotated} encrypted with the key {key}, {} left", left.len());
-        self.audit(caller, action::SECRET_KEY_ROTATE, None, Some(detail)).await;
-        Ok(done)
+        Ok(())
     }
 
     /// The same secret, encrypted with the newest key; none where it cannot be read here.

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use super::{
     Registry,
     change::{MAX_REQUEST, to_the_end},
+    page::{page, with_next},
 };
 use crate::{
     error_chain::chain,
@@ -27,7 +28,7 @@ use crate::{
     },
     store::{AddToken, FoundToken},
     suggest::suggest,
-    units::{show_bytes, show_duration},
+    units::{show_bytes, written_duration},
 };
 
 /// Tokens in a page, unless asked for another number.
@@ -47,11 +48,20 @@ pub async fn list(State(registry): State<Arc<Registry>>, uri: Uri) -> Answer<Jso
     let query = Query::read(uri.query(), route::LIST_TOKENS.endpoint.query)?;
     let limit = query.number("limit", 1, MAX_PAGE)?.unwrap_or(PAGE);
     let after = query.one("cursor", str::parse::<TokenName>)?;
-    let tokens = registry.store.tokens(after.as_ref(), limit).await?;
-    let is_full = tokens.len() == limit as usize;
-    let next = tokens.last().filter(|_| is_full).map(|token| token.name.to_string());
+    let tokens = registry.store.tokens(after.as_ref(), with_next(limit)).await?;
     let now = registry.clock.now();
-    Ok(Json(Page { items: tokens.into_iter().map(|token| info(token, now)).collect(), next }))
+    Ok(Json(page(tokens, limit, |token| token.name.to_string(), |token| info(token, now))))
+}
+
+/// `GET /v1/tokens/{token}`
+pub async fn show(
+    State(registry): State<Arc<Registry>>,
+    At(name): At<TokenName>,
+) -> Answer<Json<TokenInfo>> {
+    match registry.store.token(&name).await? {
+        Some(token) => Ok(Json(info(token, registry.clock.now()))),
+        None => Err(registry.token_not_found(&name).await),
+    }
 }
 
 /// `POST /v1/tokens`: 201 with the token, or 409 where the name is taken.
@@ -65,7 +75,8 @@ pub async fn create(
     let (mut parts, body) = request.into_parts();
     let new: NewToken = read_document(&mut parts.headers, body, MAX_REQUEST, SHAPE).await?;
     check(&new)?;
-    to_the_end(async move { registry.create_token(new, &caller).await }).await
+    let changes = registry.changes.clone();
+    to_the_end(changes, async move { registry.create_token(new, &caller).await }).await
 }
 
 /// `DELETE /v1/tokens/{token}`: 204 once it is refused on this host; other hosts hear of it at the same time.
@@ -74,12 +85,13 @@ pub async fn revoke(
     CalledBy(caller): CalledBy,
     At(name): At<TokenName>,
 ) -> Answer<StatusCode> {
-    to_the_end(async move {
+    to_the_end(registry.changes.clone(), async move {
         let revoked = registry.store.revoke_token(&name).await;
         // After an error, too: it may have happened.
         if !matches!(revoked, Ok(false)) {
             registry.tokens_changed().await;
         }
+        registry.audit_unknown(&revoked, &caller, action::TOKEN_REVOKE, Some(name.to_string())).await;
         if !revoked? {
             return Err(registry.token_not_found(&name).await);
         }
@@ -99,7 +111,8 @@ pub async fn rotate(
 ) -> Answer {
     Query::read(request.uri().query(), route::ROTATE_TOKEN.endpoint.query)?;
     let keep_old = keep_old(request).await?;
-    to_the_end(async move { registry.rotate_token(&name, keep_old, &caller).await }).await
+    let changes = registry.changes.clone();
+    to_the_end(changes, async move { registry.rotate_token(&name, keep_old, &caller).await }).await
 }
 
 /// The time for which the old text is accepted, too. A request without a body asks for none.
@@ -149,7 +162,9 @@ impl Registry {
             created_by: caller.name.clone(),
             expires_in: expires_in_s.map(Duration::from_secs),
         };
-        let Some(token) = self.store.add_token(&add).await? else { return Err(name_is_taken(&name)) };
+        let added = self.store.add_token(&add).await;
+        self.audit_unknown(&added, caller, action::TOKEN_CREATE, Some(name.to_string())).await;
+        let Some(token) = added? else { return Err(self.name_is_taken(&name).await) };
         self.audit(caller, action::TOKEN_CREATE, Some(name.to_string()), Some(rights(&token))).await;
         tracing::info!(token = %name, role = %token.role, "token made");
         Ok(made(StatusCode::CREATED, text, info(token, self.clock.now())))
@@ -163,8 +178,9 @@ impl Registry {
         if !matches!(rotated, Ok(None)) {
             self.tokens_changed().await;
         }
+        self.audit_unknown(&rotated, caller, action::TOKEN_ROTATE, Some(name.to_string())).await;
         let Some(token) = rotated? else { return Err(self.token_not_found(name).await) };
-        let kept = (!keep_old.is_zero()).then(|| show_duration(keep_old));
+        let kept = (!keep_old.is_zero()).then(|| written_duration(keep_old));
         let detail = kept.map(|kept| format!("the old text is accepted for {kept}, too"));
         self.audit(caller, action::TOKEN_ROTATE, Some(name.to_string()), detail).await;
         tracing::info!(token = %name, "token rotated");
@@ -195,7 +211,7 @@ fn made(status: StatusCode, token: String, info: TokenInfo) -> Response {
     (status, [(header::CACHE_CONTROL, "no-store")], Json(MadeToken { token, info })).into_response()
 }
 
-fn info(token: StoredToken, now: Timestamp) -> TokenInfo {
+pub fn info(token: StoredToken, now: Timestamp) -> TokenInfo {
     TokenInfo {
         name: token.name,
         role: token.role,
@@ -261,13 +277,6 @@ fn check(new: &NewToken) -> Answer<()> {
         }
         _ => Ok(()),
     }
-}
-
-fn name_is_taken(name: &TokenName) -> Failure {
-    let hint = format!(
-        "'cloudfunc token rotate {name}' gives it another text; 'cloudfunc token revoke {name}' makes room for a new one"
-    );
-    Problem::new(code::CONFLICT, format!("there is a token '{name}' already")).hint(hint).into()
 }
 
 fn not_found<'a>(name: &TokenName, known: impl Iterator<Item = &'a str>) -> Problem {

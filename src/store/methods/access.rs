@@ -7,7 +7,7 @@ macro_rules! access_methods {
                 AuditEntry, KeyId, NewAuditEntry, SealedSecret, SecretName, SecretPlace, SecretVersion,
                 StoredSecret, StoredToken, TokenName,
             },
-            store::{AddToken, AuditFilter, AuditLog, FoundToken, PRUNE_PIECE, Secrets, Tokens},
+            store::{AddToken, AuditFilter, AuditLog, FoundToken, Secrets, Tokens},
         };
 
         #[async_trait]
@@ -22,6 +22,10 @@ macro_rules! access_methods {
                 limit: u32,
             ) -> Result<Vec<StoredToken>, Error> {
                 self.read(SOON, reads::tokens(self.readers(), after, limit)).await
+            }
+
+            async fn token(&self, name: &TokenName) -> Result<Option<StoredToken>, Error> {
+                self.read(SOON, reads::token(self.readers(), name)).await
             }
 
             async fn token_of(&self, digest: &Digest) -> Result<Option<FoundToken>, Error> {
@@ -45,16 +49,8 @@ macro_rules! access_methods {
                 self.write(SOON, tokens::note_use(self.relaxed(), name)).await
             }
 
-            async fn prune_tokens(&self) -> Result<u64, Error> {
-                let mut pruned = 0;
-                loop {
-                    let piece =
-                        self.write(LONG, tokens::prune_tokens(self.relaxed(), PRUNE_PIECE)).await?;
-                    pruned += piece;
-                    if piece < u64::from(PRUNE_PIECE) {
-                        return Ok(pruned);
-                    }
-                }
+            async fn prune_tokens(&self, limit: u32) -> Result<u64, Error> {
+                self.write(LONG, tokens::prune_tokens(self.relaxed(), limit)).await
             }
         }
 

@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use cloudfunc::{
     model::{Digest, StoredToken, TokenName, TokenRole},
-    store::{AddToken, Config, FoundToken, KEEP_EXPIRED, PRUNE_PIECE, Store},
+    store::{AddToken, Config, FoundToken, KEEP_EXPIRED, Store},
 };
 use jiff::SignedDuration;
 
@@ -212,13 +212,14 @@ pub async fn the_use_of_a_token_is_noted_once_a_minute(config: Config) {
     assert!(third >= second && third < second + SignedDuration::from_mins(30), "{third}");
     store.note_use(&token("unknown")).await.unwrap();
     assert_eq!(found(&store, "cf_other").await.unwrap().token, other);
+    assert_eq!(store.token(&other.name).await.unwrap(), Some(other.clone()));
+    assert_eq!(store.token(&token("unknown")).await.unwrap(), None);
     assert_eq!(names(&store, None, 10).await, "one other");
 }
 
 pub async fn tokens_that_expired_long_ago_are_deleted(config: Config) {
     let store = open(config.clone()).await;
-    // More than are deleted at once.
-    let many = PRUNE_PIECE + 5;
+    let many = 25;
     let old: Vec<_> = (0..many)
         .map(|number| AddToken { expires_in: Some(HOUR), ..new(&format!("old_{number}")) })
         .collect();
@@ -234,7 +235,8 @@ pub async fn tokens_that_expired_long_ago_are_deleted(config: Config) {
     execute(&config, &format!("UPDATE tokens SET expires_at = {expired}"));
     add(&store, AddToken { expires_in: Some(HOUR), ..new("valid") }).await;
     add(&store, new("without")).await;
-    assert_eq!(store.prune_tokens().await.unwrap(), u64::from(many));
+    for deleted in [20, 5, 0] {
+        assert_eq!(store.prune_tokens(20).await.unwrap(), deleted);
+    }
     assert_eq!(names(&store, None, 10).await, "expired valid without");
-    assert_eq!(store.prune_tokens().await.unwrap(), 0);
 }
