@@ -53,7 +53,7 @@ impl Guard {
     }
 
     /// Lets in the requests of callers that `known` finds out: a public port's guard. `on_refusal` hears of each request that
-    /// it answers with 401 or 403.
+    /// it answers with 401 or 403, or with 400 because of a token in the address or several of them.
     pub fn public(known: Arc<dyn Authenticate>, on_refusal: OnRefusal) -> Self {
         Self { tokens: Tokens::Callers { known, on_refusal }, hosts: Arc::new([]) }
     }
@@ -91,7 +91,7 @@ impl Guard {
     fn tell(&self, failure: &Failure, request: &Request, from: IpAddr) {
         let Failure(problem) = failure;
         if let Tokens::Callers { on_refusal, .. } = &self.tokens
-            && matches!(problem.status, 401 | 403)
+            && (matches!(problem.status, 401 | 403) || is_about_tokens(problem))
         {
             let (method, path) = (request.method(), request.uri().path());
             on_refusal(&Refusal { from, method, path, problem });
@@ -123,6 +123,11 @@ impl Guard {
     }
 }
 
+/// Returns whether a request was refused for the way in which it carries tokens, with 400.
+fn is_about_tokens(problem: &Problem) -> bool {
+    problem.detail == SEVERAL || problem.hint.as_deref() == Some(ADDRESS_HINT)
+}
+
 /// Parameters by which clients of other services send a token.
 const TOKEN_PARAMETERS: [&str; 4] = ["token", "access_token", "api_key", "key"];
 
@@ -145,8 +150,7 @@ fn bearer_token(headers: &HeaderMap) -> Answer<&str> {
     let mut sent = headers.get_all(header::AUTHORIZATION).iter();
     let (value, another) = (sent.next(), sent.next());
     if another.is_some() {
-        let several = Problem::new(code::BAD_REQUEST, "the request has several Authorization headers");
-        return Err(several.hint("send one").into());
+        return Err(Problem::new(code::BAD_REQUEST, SEVERAL).hint("send one").into());
     }
     let token = value.and_then(|value| value.to_str().ok()).and_then(bearer);
     token.ok_or_else(|| {
@@ -177,6 +181,7 @@ fn host_name(host: &str) -> Option<&str> {
 const HOST_HINT: &str =
     "call it by its IP address or localhost, or name the host in CLOUDFUNC_GATEWAY_HOSTS";
 const ORIGIN_HINT: &str = "functions have no address of their own for browsers yet; a server of yours can send the request, without the header Origin";
+const SEVERAL: &str = "the request has several Authorization headers";
 const ADDRESS_HINT: &str =
     "revoke that token, and send another one in the header 'Authorization: Bearer <token>'";
 

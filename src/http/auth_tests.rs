@@ -145,5 +145,19 @@ async fn routes_and_the_shortcut_learn_who_has_sent_a_request_and_the_refused_ar
     assert_eq!(answer.status().as_u16(), 400);
     // What is open is not checked, nor asked about.
     assert_eq!(guarded.answer(request("/healthz", "three"), from).await.status().as_u16(), 404);
-    assert_eq!(*refused.lock().unwrap(), ["GET /route not known"], "and 400 is no refusal of a right");
+    let mut twice = request("/route", "one");
+    twice.headers_mut().append("authorization", "Bearer two".parse().unwrap());
+    assert_eq!(guarded.answer(twice, from).await.status().as_u16(), 400);
+    // Not about tokens.
+    let mut nowhere = request("/route", "one");
+    nowhere.headers_mut().append("host", "localhost".parse().unwrap());
+    assert_eq!(guarded.answer(nowhere, from).await.status().as_u16(), 400);
+    assert_eq!(
+        *refused.lock().unwrap(),
+        [
+            "GET /route not known",
+            "GET /route the address has a token in it ('key='), and addresses end up in logs",
+            "GET /route the request has several Authorization headers",
+        ]
+    );
 }

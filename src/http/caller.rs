@@ -42,7 +42,7 @@ impl SentBy {
     }
 }
 
-/// A request that the guard of a public port has refused with 401 or 403: nobody knows who sent it.
+/// A request that the guard of a public port has refused because of its token or its sender: nobody knows who sent it.
 pub struct Refusal<'r> {
     /// The address that it came from.
     pub from: IpAddr,
