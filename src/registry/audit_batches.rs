@@ -85,10 +85,11 @@ mod tests {
     use std::sync::Mutex;
 
     use async_trait::async_trait;
+    use serde_json::json;
 
     use super::*;
     use crate::{
-        model::{AuditEntry, AuditOutcome, audit::action},
+        model::{AuditEntry, audit::action},
         store::AuditFilter,
     };
 
@@ -124,16 +125,10 @@ mod tests {
     }
 
     fn entry(target: &str) -> NewAuditEntry {
-        NewAuditEntry {
-            caller: "token ci".to_owned(),
-            role: None,
-            from: None,
-            action: action::DEPLOY.to_owned(),
-            target: Some(target.to_owned()),
-            outcome: AuditOutcome::Done,
-            detail: None,
-            count: 1,
-        }
+        let entry = json!({
+            "caller": "token ci", "action": action::DEPLOY, "target": target, "outcome": "done", "count": 1,
+        });
+        serde_json::from_value(entry).unwrap()
     }
 
     #[tokio::test]

@@ -99,7 +99,7 @@ macro_rules! access_methods {
             }
 
             async fn audit_log(&self, filter: &AuditFilter) -> Result<Vec<AuditEntry>, Error> {
-                self.read(LONG, reads::audit_log(self.readers(), filter)).await
+                self.read(LONG, reads::audit_log(self.sweep_readers(), filter)).await
             }
 
             async fn prune_audit(&self, age: Duration, keep: u64, limit: u32) -> Result<u64, Error> {

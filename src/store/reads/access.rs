@@ -154,9 +154,8 @@ macro_rules! access_reads {
                     String::new()
                 }
                 Some((column, text)) if ROW_RANGES => {
-                    for (compared, id) in [(" < (", before), (" >= (", first)] {
-                        let and = if compared == " < (" { "(" } else { " AND (" };
-                        query.push(and).push(column).push(", id)").push(compared);
+                    for (begin, compared, id) in [("(", " < (", before), (" AND (", " >= (", first)] {
+                        query.push(begin).push(column).push(", id)").push(compared);
                         query.push_bind(text.to_string()).push(", ").push_bind(id).push(")");
                     }
                     format!("{column} DESC, ")
@@ -174,7 +173,11 @@ macro_rules! access_reads {
             if let Some(since) = filter.since {
                 query.push(" AND at >= ").push_bind(since.as_millisecond());
             }
-            query.push(" ORDER BY ").push(order).push("id DESC LIMIT ").push_bind(i64::from(filter.limit));
+            query
+                .push(" ORDER BY ")
+                .push(order)
+                .push("id DESC LIMIT ")
+                .push_bind(i64::from(filter.limit));
             let rows = query.build_query_as::<AuditRow>().fetch_all(pool).await?;
             rows.into_iter().map(AuditRow::into_model).collect()
         }
