@@ -12,6 +12,7 @@ mod signer;
 mod stored;
 mod tokens;
 mod two_hosts;
+mod unknown_fates;
 
 use std::{net::SocketAddr, time::Duration};
 
