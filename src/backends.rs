@@ -44,7 +44,7 @@ pub fn of_store(error: &store::Error) -> Problem {
                 .hint("its administrator has to let it in again, or to restart it with the new password")
         }
         store::Error::UnknownFate { .. } => {
-            Problem::new(code::UNKNOWN_FATE, "the store was lost while it committed")
+            Problem::new(code::UNKNOWN_FATE, "the store was lost while it committed").hint(LOOK_FIRST)
         }
         store::Error::Conflict(text) => Problem::new(code::CONFLICT, text.clone()),
         store::Error::Missing(text) => {
@@ -69,6 +69,9 @@ pub fn of_store(error: &store::Error) -> Problem {
     }
 }
 
+/// The hint where something may have been done.
+const LOOK_FIRST: &str = "list what is there before you repeat it: it may have been done";
+
 /// Seconds after which the cause may have been fixed.
 const RETRY_AFTER_REPAIR: u64 = 5;
 
@@ -79,5 +82,21 @@ impl From<queue::Error> for Failure {
             tracing::error!(error = %chain(&error), "queue failed");
         }
         Problem::new(code::UNAVAILABLE, "the message broker does not answer").retry_after(1).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_have_been_done_is_told_with_a_hint_to_look_first() {
+        let (address, source) = ("here".to_owned(), "for a test".into());
+        let problem = of_store(&store::Error::UnknownFate { address, source });
+        assert_eq!((problem.code.as_str(), problem.status), ("unknown_fate", 503));
+        assert_eq!(problem.title, "whether it was done is not known");
+        assert_eq!(problem.detail, "the store was lost while it committed");
+        let hint = "list what is there before you repeat it: it may have been done";
+        assert_eq!(problem.hint.as_deref(), Some(hint));
     }
 }

@@ -75,6 +75,17 @@ pub fn show_duration(duration: Duration) -> String {
     }
 }
 
+/// Formats a duration as a manifest or a flag has it, in the largest unit without a fraction: `7d`, `90s`, `1500ms`.
+pub fn written_duration(duration: Duration) -> String {
+    let ms = duration.as_millis();
+    for (unit, size) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)] {
+        if ms >= size && ms.is_multiple_of(size) {
+            return format!("{}{unit}", ms / size);
+        }
+    }
+    if ms == 0 { "0s".to_owned() } else { format!("{ms}ms") }
+}
+
 /// Formats a size for people: `128 MiB`, `1.5 KiB`.
 pub fn show_bytes(bytes: u64) -> String {
     const UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
@@ -109,6 +120,14 @@ mod tests {
         for bad in ["", "30", "s", "-1s", "1w", "1..2s", "1 s"] {
             assert!(parse_duration(bad).unwrap_err().contains("is not a duration"), "{bad}");
         }
+    }
+
+    #[test]
+    fn durations_are_written_as_they_are_read() {
+        for text in ["0s", "250ms", "1500ms", "2s", "90s", "15m", "23h", "1d", "25h", "7d", "90d"] {
+            assert_eq!(written_duration(parse_duration(text).unwrap()), text);
+        }
+        assert_eq!(written_duration(Duration::from_secs(24 * 3600)), "1d");
     }
 
     #[test]

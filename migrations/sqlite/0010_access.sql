@@ -43,3 +43,7 @@ CREATE TABLE audit_log (
 );
 CREATE INDEX audit_log_at ON audit_log (at);
 CREATE INDEX audit_log_number ON audit_log (outcome, number);
+CREATE INDEX audit_log_caller ON audit_log (caller, id);
+CREATE INDEX audit_log_target ON audit_log (target, id);
+CREATE INDEX audit_log_action ON audit_log (action, id);
+CREATE INDEX audit_log_outcome ON audit_log (outcome, id);

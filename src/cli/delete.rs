@@ -2,9 +2,14 @@
 
 use serde::Serialize;
 
-use super::{Error, Exit, Output, ask, target::Target, text::count};
+use super::{
+    Error, Output, ask,
+    each::{before_any, distinct, each, listed},
+    target::Target,
+    text::count,
+};
 use crate::{
-    client::{self, Client, RecordFilter},
+    client::{self, Client, Deleted, RecordFilter},
     error::Report,
     model::{FunctionName, State},
 };
@@ -12,11 +17,11 @@ use crate::{
 /// The number of invocations in one state that are counted before the question.
 const MAX_COUNTED: u32 = 1000;
 
-/// Delete functions with all their revisions
+/// Delete functions with all their revisions and their own secrets
 ///
 /// All names are checked before the first function is deleted. Waiting invocations are cancelled, running ones
 /// finish, and secrets that were set for the function alone are deleted with it: how many there are is said before the
-/// question, and again at the end. With --json, one line for each function: {"deleted","cancelled","error"}.
+/// question, and again at the end. With --json, one line for each function: {"deleted","cancelled","secrets","error"}.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The functions
@@ -29,19 +34,19 @@ pub struct Args {
 
 /// A line of `--json`; if there is an error, the function still exists.
 #[derive(Serialize)]
-struct Item<'a> {
-    deleted: Option<&'a FunctionName>,
+struct Item {
+    deleted: Option<FunctionName>,
     /// The number of waiting invocations that were cancelled; none if an older platform does not say so.
     cancelled: Option<u64>,
+    /// The number of its own secrets, which went with it; none likewise.
+    secrets: Option<u64>,
     error: Option<Report>,
 }
 
 impl Args {
     pub async fn run(self, target: &Target, out: &Output) -> Result<(), Error> {
-        let (client, mut names) = (target.client(out)?, self.names);
-        let mut seen = std::collections::BTreeSet::new();
-        names.retain(|name| seen.insert(name.clone()));
-        let listed = names.iter().map(FunctionName::as_str).collect::<Vec<_>>().join(", ");
+        let (client, names) = (target.client(out)?, distinct(self.names));
+        let listed = listed(&names);
         if !self.yes && !out.can_ask() {
             return Err(Error::usage(format!(
                 "deleting {listed} needs --yes without a terminal to ask on"
@@ -68,11 +73,8 @@ impl Args {
 /// Checks that all functions exist; if one does not, nothing is deleted.
 async fn check(client: &Client, names: &[FunctionName]) -> Result<(), Error> {
     for name in names {
-        let found = client.function(name).await.map(drop);
-        found.map_err(Error::from).map_err(|error| match names.len() {
-            1 => error,
-            _ => error.context("nothing was deleted".to_owned()),
-        })?;
+        let found = client.function(name).await;
+        found.map_err(|error| before_any(names, "nothing was deleted", error))?;
     }
     Ok(())
 }
@@ -144,38 +146,23 @@ fn under_way(name: &FunctionName, waiting: Counted, running: Counted) -> Option<
     (!parts.is_empty()).then(|| format!("{name}: {}", parts.join(", ")))
 }
 
-/// Deletes each function, goes on after a failure, and reports each result. The highest exit code wins.
 async fn delete(client: &Client, names: &[FunctionName], out: &Output) -> Result<(), Error> {
-    let mut worst = Exit::Ok;
-    for name in names {
-        // The answer does not say how many go with it.
-        let secrets = if out.json() { 0 } else { own_secrets(client, name).await };
-        let deleted = client.delete(name).await.map_err(Error::from);
-        let deleted = deleted.map_err(|error| error.context(format!("{name} was not deleted")));
-        if out.json() {
-            let (gone, error) = (deleted.is_ok(), deleted.as_ref().err().map(Error::report));
-            let cancelled = deleted.as_ref().ok().copied().flatten();
-            out.json_line(&Item { deleted: gone.then_some(name), cancelled, error })?;
-        }
-        match deleted {
-            Err(error) => {
-                out.error(&error);
-                worst = worst.max(error.exit);
-            }
-            Ok(_) if out.json() => {}
-            Ok(cancelled) => out.line(&result(name, secrets, cancelled.unwrap_or(0)))?,
-        }
-    }
-    if worst != Exit::Ok {
-        return Err(Error::silent(worst));
-    }
+    let item = |name: &FunctionName, deleted: Result<&Deleted, Report>| Item {
+        deleted: deleted.is_ok().then(|| name.clone()),
+        cancelled: deleted.as_ref().ok().and_then(|deleted| deleted.cancelled),
+        secrets: deleted.as_ref().ok().and_then(|deleted| deleted.secrets),
+        error: deleted.err(),
+    };
+    let act = async |name: &FunctionName| client.delete(name).await;
+    each(names, "was not deleted", out, act, item, result).await?;
     out.next("cloudfunc list");
     Ok(())
 }
 
-fn result(name: &FunctionName, secrets: usize, cancelled: u64) -> String {
-    let secrets = its_secrets(secrets).map_or_else(String::new, |secrets| format!(" and {secrets}"));
-    match cancelled {
+fn result(name: &FunctionName, deleted: &Deleted) -> String {
+    let secrets = deleted.secrets.and_then(|number| its_secrets(usize::try_from(number).ok()?));
+    let secrets = secrets.map_or_else(String::new, |secrets| format!(" and {secrets}"));
+    match deleted.cancelled.unwrap_or(0) {
         0 => format!("deleted {name}{secrets}"),
         1 => format!("deleted {name}{secrets}; 1 waiting invocation was cancelled"),
         several => format!("deleted {name}{secrets}; {several} waiting invocations were cancelled"),
@@ -216,6 +203,24 @@ mod tests {
             ((1000, true), (0, false), "f: more than 1000 waiting invocations would all be cancelled"),
         ] {
             assert_eq!(told(waiting, running).as_deref(), Some(line));
+        }
+    }
+
+    #[test]
+    fn what_went_with_a_function_is_told_after_its_name() {
+        let name: FunctionName = "f".parse().unwrap();
+        for (cancelled, secrets, line) in [
+            (None, None, "deleted f"),
+            (Some(0), Some(0), "deleted f"),
+            (Some(1), Some(0), "deleted f; 1 waiting invocation was cancelled"),
+            (Some(0), Some(1), "deleted f; its secret was deleted, too"),
+            (
+                Some(2),
+                Some(3),
+                "deleted f; 2 waiting invocations were cancelled; its 3 secrets were deleted, too",
+            ),
+        ] {
+            assert_eq!(result(&name, &Deleted { cancelled, secrets }), line);
         }
     }
 }

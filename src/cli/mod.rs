@@ -12,6 +12,7 @@ mod delete;
 mod deploy;
 mod doctor;
 mod down;
+mod each;
 mod escape;
 mod init;
 mod interrupt;

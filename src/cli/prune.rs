@@ -3,14 +3,15 @@
 use super::{Error, Output, ask, target::Target, text::count};
 use crate::{
     model::api::{Amount, Pruned},
-    units::{parse_duration, show_bytes, show_duration},
+    units::{parse_duration, show_bytes, written_duration},
 };
 
 /// Delete data that is no longer needed, and free its disk space
 ///
 /// Deletes revisions beyond the newest ones (--keep-revisions of `up`), bundles and packages that no revision uses, and
-/// records and log lines older than the retention. The platform deletes all of these by itself from time to
-/// time; this command does it now, and also shrinks an SQLite store (Postgres does that by itself).
+/// records and log lines older than the retention; entries of the audit log older than --audit-retention, and tokens
+/// that expired 30 days ago, go too. The platform deletes all of these by itself from time to time; this command does
+/// it now, and also shrinks an SQLite store (Postgres does that by itself).
 /// Active revisions, and invocations that have not ended, are never touched.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -44,7 +45,7 @@ impl Args {
             }
             out.note(&parts(&would).join("\n"));
             let older = self.older_than.map_or_else(String::new, |age| {
-                format!(" (records and lines older than {})", show_duration(age))
+                format!(" (records and lines older than {})", written_duration(age))
             });
             if !ask::confirm(format!("Delete these{older}?")).await? {
                 out.note("nothing was deleted");

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-pub use crate::units::parse_since;
 use crate::units::show_duration;
+pub use crate::units::{parse_since, written_duration as setting};
 
 /// Formats a moment to the second.
 pub fn moment(time: Timestamp) -> String {
@@ -46,17 +46,6 @@ pub fn milliseconds(ms: f64) -> String {
     Duration::try_from_secs_f64(ms / 1000.0).map_or_else(|_| "?".to_owned(), show_duration)
 }
 
-/// Formats a duration as a manifest writes it: `30s`, `15m`.
-pub fn setting(duration: Duration) -> String {
-    let ms = duration.as_millis();
-    for (unit, size) in [("h", 3_600_000), ("m", 60_000), ("s", 1000)] {
-        if ms >= size && ms.is_multiple_of(size) {
-            return format!("{}{unit}", ms / size);
-        }
-    }
-    if ms == 0 { "0s".to_owned() } else { format!("{ms}ms") }
-}
-
 /// Formats a count with its noun: `1 file`, `3 files`.
 pub fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
@@ -65,14 +54,6 @@ pub fn count(number: usize, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::parse_duration;
-
-    #[test]
-    fn settings_read_like_a_manifest() {
-        for text in ["0s", "250ms", "1500ms", "2s", "90s", "15m", "24h"] {
-            assert_eq!(setting(parse_duration(text).unwrap()), text);
-        }
-    }
 
     #[test]
     fn how_long_ago_is_told_to_one_unit() {

@@ -41,6 +41,11 @@ impl Client {
         self.json(self.request(route::LIST_TOKENS.target()).query(&[("cursor", cursor)])).await
     }
 
+    /// Returns a token, without its text.
+    pub async fn token(&self, name: &TokenName) -> Result<TokenInfo, Error> {
+        self.json(self.request(route::SHOW_TOKEN.at(name))).await
+    }
+
     /// Revokes a token: from then on it is refused.
     pub async fn revoke_token(&self, name: &TokenName) -> Result<(), Error> {
         self.send(self.request(route::REVOKE_TOKEN.at(name))).await.map(drop)

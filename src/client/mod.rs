@@ -61,6 +61,15 @@ pub struct RecordFilter {
     pub limit: Option<u32>,
 }
 
+/// What went with a deleted function; none where an older platform does not say so.
+#[derive(Clone, Copy, Debug)]
+pub struct Deleted {
+    /// The number of waiting invocations that were cancelled.
+    pub cancelled: Option<u64>,
+    /// The number of its own secrets.
+    pub secrets: Option<u64>,
+}
+
 /// The way in which a function is deployed.
 #[derive(Clone, Copy, Debug)]
 pub struct DeployOptions {
@@ -165,11 +174,12 @@ impl Client {
         self.send(request).await.map(drop)
     }
 
-    /// Deletes a function; returns how many waiting invocations were cancelled, if the platform says so.
-    pub async fn delete(&self, name: &FunctionName) -> Result<Option<u64>, Error> {
+    /// Deletes a function; returns what went with it.
+    pub async fn delete(&self, name: &FunctionName) -> Result<Deleted, Error> {
         let response = self.send(self.request(route::DELETE_FUNCTION.at(name))).await?;
-        let cancelled = response.headers().get(header::CANCELLED);
-        Ok(cancelled.and_then(|value| value.to_str().ok()?.parse().ok()))
+        let count =
+            |name: &str| -> Option<u64> { response.headers().get(name)?.to_str().ok()?.parse().ok() };
+        Ok(Deleted { cancelled: count(header::CANCELLED), secrets: count(header::DELETED_SECRETS) })
     }
 
     /// Frees space, or with `dry_run` returns how much that would be.

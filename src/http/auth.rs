@@ -79,7 +79,7 @@ impl Guard {
     }
 
     /// Lets in the requests of callers that `known` finds out: a public port's guard. `on_refusal` hears of each request that
-    /// it answers with 401 or 403.
+    /// it answers with 401 or 403, or with 400 because of a token in the address or several of them.
     pub fn public(known: Arc<dyn Authenticate>, on_refusal: OnRefusal) -> Self {
         Self { tokens: Tokens::Callers { known, on_refusal }, hosts: Arc::new([]) }
     }
@@ -98,9 +98,12 @@ impl Guard {
             return Err(Refused::because("sent by a web page")(problem.hint(ORIGIN_HINT).into()));
         }
         if let Some(query) = uri.query() {
-            check_query(query).map_err(Refused::because("a token in the address"))?;
+            check_query(query).map_err(Refused::because(IN_THE_ADDRESS))?;
         }
-        let (authorization, sent) = bearer_token(headers).map_err(Refused::because("no token"))?;
+        let (authorization, sent) = bearer_token(headers).map_err(|failure| {
+            let reason = if failure.0.status == 400 { SEVERAL_TOKENS } else { "no token" };
+            Refused::because(reason)(failure)
+        })?;
         match &self.tokens {
             Tokens::Callers { known, .. } => {
                 let (caller, known) = (known.authenticate(sent), known.clone());
@@ -119,7 +122,8 @@ impl Guard {
     /// Tells of a refusal that belongs into the audit log.
     fn tell(&self, refused: &Refused, request: &Request, from: IpAddr) {
         if let Tokens::Callers { on_refusal, .. } = &self.tokens
-            && matches!(refused.failure.0.status, 401 | 403)
+            && (matches!(refused.failure.0.status, 401 | 403)
+                || matches!(refused.reason, IN_THE_ADDRESS | SEVERAL_TOKENS))
         {
             let (method, path) = (request.method(), request.uri().path());
             let caller = refused.caller.as_deref();
@@ -152,6 +156,10 @@ impl Guard {
     }
 }
 
+/// Reasons of requests that are answered with 400, and belong into the audit log: a token may have leaked.
+const IN_THE_ADDRESS: &str = "a token in the address";
+const SEVERAL_TOKENS: &str = "several Authorization headers";
+
 /// Parameters by which clients of other services send a token.
 const TOKEN_PARAMETERS: [&str; 4] = ["token", "access_token", "api_key", "key"];
 
@@ -174,8 +182,7 @@ fn bearer_token(headers: &HeaderMap) -> Answer<(&HeaderValue, &str)> {
     let mut sent = headers.get_all(header::AUTHORIZATION).iter();
     let (value, another) = (sent.next(), sent.next());
     if another.is_some() {
-        let several = Problem::new(code::BAD_REQUEST, "the request has several Authorization headers");
-        return Err(several.hint("send one").into());
+        return Err(Problem::new(code::BAD_REQUEST, SEVERAL).hint("send one").into());
     }
     let token = value.and_then(|value| Some((value, bearer(value.to_str().ok()?)?)));
     token.ok_or_else(|| {
@@ -210,6 +217,7 @@ fn host_name(host: &str) -> Option<&str> {
 const HOST_HINT: &str =
     "call it by its IP address or localhost, or name the host in CLOUDFUNC_GATEWAY_HOSTS";
 const ORIGIN_HINT: &str = "functions have no address of their own for browsers yet; a server of yours can send the request, without the header Origin";
+const SEVERAL: &str = "the request has several Authorization headers";
 const ADDRESS_HINT: &str =
     "revoke that token, and send another one in the header 'Authorization: Bearer <token>'";
 

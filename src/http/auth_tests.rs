@@ -160,14 +160,22 @@ async fn routes_and_the_shortcut_learn_who_has_sent_a_request_and_the_refused_ar
     assert_eq!(answer.status().as_u16(), 400);
     // What is open is not checked, nor asked about.
     assert_eq!(guarded.answer(request("/healthz", "three"), from).await.status().as_u16(), 404);
+    let mut twice = request("/route", "one");
+    twice.headers_mut().append("authorization", "Bearer two".parse().unwrap());
+    assert_eq!(guarded.answer(twice, from).await.status().as_u16(), 400);
+    // Not about tokens.
+    let mut nowhere = request("/route", "one");
+    nowhere.headers_mut().append("host", "localhost".parse().unwrap());
+    assert_eq!(guarded.answer(nowhere, from).await.status().as_u16(), 400);
     assert_eq!(
         *refused.lock().unwrap(),
         [
             "unknown GET /route no valid token",
             "oidc four GET /route a token without a role",
             "oidc five GET /route a token without a role",
-        ],
-        "and 400 is no refusal of a right"
+            "unknown GET /route a token in the address",
+            "unknown GET /route several Authorization headers",
+        ]
     );
     refused.lock().unwrap().clear();
     // What the sender has chosen is not told: each text would be an entry of its own in the audit log.

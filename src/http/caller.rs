@@ -58,7 +58,7 @@ impl From<Problem> for Rejected {
     }
 }
 
-/// A request that the guard of a public port has refused with 401 or 403.
+/// A request that the guard of a public port has refused because of its token or its sender.
 pub struct Refusal<'r> {
     /// The name of its caller; none where that is not known.
     pub caller: Option<&'r str>,

@@ -51,7 +51,7 @@ impl FromStr for TokenRole {
 #[error("'{0}' is not a role of a token; accepted are invoke, deploy and admin")]
 pub struct InvalidRole(pub String);
 
-/// Functions by their names: a name, in which each `*` stands for any characters, also none.
+/// Functions by their names: a name, in which each `*` stands for any characters, or none.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct FunctionPattern(String);
@@ -71,7 +71,7 @@ impl FunctionPattern {
     }
 }
 
-/// Returns whether `text` is what `pattern` stands for, in which each `*` stands for any characters, also none. It takes
+/// Returns whether `text` is what `pattern` stands for, in which each `*` stands for any characters, or none. It takes
 /// no more steps than the product of both lengths.
 pub fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
@@ -123,7 +123,7 @@ impl<'de> Deserialize<'de> for FunctionPattern {
 )]
 pub struct InvalidPattern(pub String);
 
-/// A limit for requests or calls: so many in a period.
+/// A limit for requests or calls: at most N per period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RateLimit {
     /// How many, at least one.
@@ -190,7 +190,7 @@ impl<'de> Deserialize<'de> for RateLimit {
 )]
 pub struct InvalidRate(pub String);
 
-/// The sender of a request, and its rights.
+/// The sender of a request, with its rights.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Caller {
     /// The name, as the audit log has it: `token NAME`, `token file of HOST`, or `oidc SUBJECT`.

@@ -41,6 +41,8 @@ pub mod header {
     pub const POSITION: &str = "cloudfunc-position";
     /// The number of waiting invocations that a deletion cancelled.
     pub const CANCELLED: &str = "cloudfunc-cancelled";
+    /// The number of a function's own secrets that went with it.
+    pub const DELETED_SECRETS: &str = "cloudfunc-deleted-secrets";
     /// The [`Caller`](crate::model::Caller) of a request as JSON, from the gateway to another role of its host. One that a
     /// client sends is not passed on.
     pub const CALLER: &str = "cloudfunc-caller";
@@ -494,6 +496,9 @@ pub struct Dropped {
     /// so, or tries again.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub refused: u64,
+    /// Entries of the audit log.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub audit: u64,
 }
 
 fn is_zero(count: &u64) -> bool {

@@ -166,7 +166,7 @@ pub mod code {
         OVERLOADED = "overloaded" 503 Platform true "the backlog is full";
         UNAVAILABLE = "unavailable" 503 Platform true "a part of the platform does not answer";
         DISK_FULL = "disk_full" 503 Platform true "nothing can be stored";
-        UNKNOWN_FATE = "unknown_fate" 503 Platform false "whether the invocation was accepted is not known";
+        UNKNOWN_FATE = "unknown_fate" 503 Platform false "whether it was done is not known";
         INTERNAL = "internal" 500 Platform false "the platform failed";
     }
 }

@@ -192,6 +192,8 @@ routes! {
     LIST_TOKENS<()>: Get "/v1/tokens" ["cursor", "limit"] Registry Admin;
     /// Makes a token; takes a [`NewToken`](super::api::NewToken) and answers a [`MadeToken`](super::api::MadeToken).
     CREATE_TOKEN<()>: Post "/v1/tokens" [] Registry Admin;
+    /// Returns one [`TokenInfo`](super::api::TokenInfo).
+    SHOW_TOKEN<TokenName>: Get "/v1/tokens/{token}" [] Registry Admin;
     /// Revokes a token: it is refused from then on.
     REVOKE_TOKEN<TokenName>: Delete "/v1/tokens/{token}" [] Registry Admin;
     /// Gives a token another value; takes a [`RotateToken`](super::api::RotateToken), or nothing, and answers a

@@ -19,7 +19,7 @@ use axum::{
 use tokio::{sync::oneshot, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::Registry;
+use super::{Registry, audit_batches::Batches, page};
 use crate::{
     http::{Answer, Failure, Query, read_body},
     model::{
@@ -36,7 +36,7 @@ const PAGE: u32 = 100;
 const MAX_PAGE: u32 = 1000;
 
 /// The time for which the answer to a change waits until its entry is stored.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub const PATIENCE: Duration = Duration::from_secs(2);
 /// At a stop, for entries that are not stored yet.
 const LAST_WRITES: Duration = Duration::from_secs(5);
 
@@ -56,7 +56,8 @@ pub struct Writer {
     entries: WriteBehind<Unstored>,
     /// Entries that are neither stored nor lost yet.
     open: Arc<AtomicUsize>,
-    dropped: AtomicU64,
+    dropped: Arc<AtomicU64>,
+    patience: Duration,
 }
 
 /// An entry on its way.
@@ -76,15 +77,21 @@ impl Unstored {
     }
 }
 
-/// Starts a writer. Its task ends once the writer is closed and everything is stored.
-pub fn start(store: Arc<dyn AuditLog>) -> (Writer, JoinHandle<()>) {
-    let open = Arc::<AtomicUsize>::default();
-    let (entries, task) = write_behind::start(BOUNDS, Entries { store, open: open.clone() });
-    (Writer { entries, open, dropped: AtomicU64::new(0) }, task)
+/// Starts a writer: a change waits for its entry for `patience`. Its task ends once it is closed and everything is stored.
+pub fn start(store: Arc<dyn AuditLog>, patience: Duration) -> (Writer, JoinHandle<()>) {
+    let (open, dropped) = (Arc::<AtomicUsize>::default(), Arc::<AtomicU64>::default());
+    let batches = Batches::new(store, dropped.clone());
+    let (entries, task) = write_behind::start(BOUNDS, Entries { batches, open: open.clone() });
+    (Writer { entries, open, dropped, patience }, task)
 }
 
 impl Writer {
-    /// Returns when the entry is stored or lost, or after [`PATIENCE`].
+    /// Entries that were lost.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Returns when the entry is stored or lost, or after the patience.
     async fn write(&self, entry: NewAuditEntry) {
         let entry = plain(entry);
         let Some(room) = self.entries.reserve(size(&entry)) else {
@@ -96,7 +103,7 @@ impl Writer {
         let (stored, is_stored) = oneshot::channel();
         self.open.fetch_add(1, Ordering::AcqRel);
         room.send(Unstored { entry, at: Instant::now(), stored });
-        let _ = tokio::time::timeout(PATIENCE, is_stored).await;
+        let _ = tokio::time::timeout(self.patience, is_stored).await;
     }
 
     /// Takes nothing more, and has `task` store what waits. A store that is away does not hold up the stop.
@@ -122,7 +129,7 @@ impl Writer {
 
 /// The store, as the writer's destination.
 struct Entries {
-    store: Arc<dyn AuditLog>,
+    batches: Batches,
     open: Arc<AtomicUsize>,
 }
 
@@ -141,7 +148,7 @@ impl Destination for Entries {
 
     async fn store(&self, batch: &[Unstored]) -> Result<(), store::Error> {
         let entries: Vec<NewAuditEntry> = batch.iter().map(Unstored::aged).collect();
-        self.store.append_audit(&entries).await
+        self.batches.store(&entries).await
     }
 
     fn is_transient(error: &store::Error) -> bool {
@@ -221,12 +228,10 @@ pub async fn list(State(registry): State<Arc<Registry>>, uri: Uri) -> Answer<Jso
         target: query.text("target")?.map(str::to_owned),
         outcome: query.one("outcome", str::parse::<AuditOutcome>)?,
         before: query.one("cursor", number_of_entry)?,
-        limit,
+        limit: page::with_next(limit),
     };
-    let items = registry.store.audit_log(&filter).await?;
-    let is_full = items.len() == limit as usize;
-    let next = items.last().filter(|_| is_full).map(|entry| entry.id.to_string());
-    Ok(Json(Page { items, next }))
+    let entries = registry.store.audit_log(&filter).await?;
+    Ok(Json(page::page(entries, limit, |entry| entry.id.to_string(), |entry| entry)))
 }
 
 fn known_action(text: &str) -> Answer<String> {

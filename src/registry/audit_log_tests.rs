@@ -70,7 +70,7 @@ fn entry(target: &str) -> NewAuditEntry {
 async fn an_entry_is_stored_before_its_change_is_answered() {
     let folder = tempfile::tempdir().unwrap();
     let store = switched(&folder, false).await;
-    let (writer, task) = start(store.clone());
+    let (writer, task) = start(store.clone(), PATIENCE);
     writer.write(entry("a")).await;
     assert_eq!(store.targets().await, ["a"]);
     writer.finish(task, &CancellationToken::new()).await;
@@ -81,7 +81,7 @@ async fn an_entry_is_stored_before_its_change_is_answered() {
 async fn entries_wait_for_a_store_that_is_away_and_are_stored_at_the_latest_at_a_stop() {
     let folder = tempfile::tempdir().unwrap();
     let store = switched(&folder, true).await;
-    let (writer, task) = start(store.clone());
+    let (writer, task) = start(store.clone(), PATIENCE);
     let back = async {
         store.asked_in_vain.notified().await;
         store.is_away.store(false, Ordering::SeqCst);
@@ -102,7 +102,7 @@ async fn entries_wait_for_a_store_that_is_away_and_are_stored_at_the_latest_at_a
 async fn a_store_that_stays_away_holds_up_neither_a_change_for_long_nor_a_hard_stop() {
     let folder = tempfile::tempdir().unwrap();
     let store = switched(&folder, true).await;
-    let (writer, task) = start(store.clone());
+    let (writer, task) = start(store.clone(), PATIENCE);
     let begun = Instant::now();
     writer.write(entry("a")).await;
     assert!(begun.elapsed() >= PATIENCE && begun.elapsed() < 4 * PATIENCE, "{:?}", begun.elapsed());

@@ -11,7 +11,11 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Registry, change::MAX_REQUEST, checks::Source};
+use super::{
+    Registry,
+    change::{MAX_REQUEST, to_the_end},
+    checks::Source,
+};
 use crate::{
     http::{Answer, CalledBy, function_name, read_document},
     manifest,
@@ -95,12 +99,15 @@ pub async fn report_warm(
     let (mut parts, body) = request.into_parts();
     let shape = r#"{"is_warm": true} or {"is_warm": false}"#;
     let Warm { is_warm } = read_document(&mut parts.headers, body, MAX_REQUEST, shape).await?;
-    match registry.store.report_warm(&name, is_warm).await? {
-        Some(_) => {
-            let detail = Some(format!("is_warm: {is_warm}"));
-            registry.audit(&caller, action::REPORT_WARM, Some(name.to_string()), detail).await;
-            Ok(Json(json!({ "message": format!("Function {name} updated"), "is_warm": is_warm })))
+    to_the_end(registry.changes.clone(), async move {
+        let reported = registry.store.report_warm(&name, is_warm).await;
+        registry.audit_unknown(&reported, &caller, action::REPORT_WARM, Some(name.to_string())).await;
+        if reported?.is_none() {
+            return Err(registry.not_found(&name, &caller).await.into());
         }
-        None => Err(registry.not_found(&name, &caller).await.into()),
-    }
+        let detail = Some(format!("is_warm: {is_warm}"));
+        registry.audit(&caller, action::REPORT_WARM, Some(name.to_string()), detail).await;
+        Ok(Json(json!({ "message": format!("Function {name} updated"), "is_warm": is_warm })))
+    })
+    .await
 }

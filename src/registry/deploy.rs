@@ -120,7 +120,7 @@ impl Registry {
             let (by, refresh) = (by.clone(), source.refresh);
             let rest = Registration { by, refresh, notice: built.notice, output: built.output };
             let registering = async move { registry.register(revision, kept, rest, &recorder).await };
-            match to_the_end(registering).await? {
+            match to_the_end(self.changes.clone(), registering).await? {
                 Ok(deployed) => return Ok(deployed),
                 Err(what) => gone = what,
             }
@@ -151,6 +151,7 @@ impl Registry {
             added = self.store.add_revision(new).await;
         }
         drop(changes);
+        self.audit_unknown(&added, &by, action::DEPLOY, Some(name.to_string())).await;
         let revision = match added {
             Err(store::Error::Missing(what)) => return Ok(Err(what)),
             added => added?,

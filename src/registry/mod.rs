@@ -1,5 +1,6 @@
 //! The registry: owns functions, revisions and bundles, and shows which functions are warm; owns tokens and the audit log.
 
+mod audit_batches;
 mod audit_log;
 mod build;
 mod build_log;
@@ -12,11 +13,13 @@ mod functions;
 mod kept_memory;
 mod list;
 mod missing_keys;
+mod page;
 mod prune;
 mod routes;
 mod secret_checks;
 mod secret_key;
 mod secrets;
+mod taken_name;
 mod token_changes;
 mod token_uses;
 mod tokens;
@@ -27,7 +30,7 @@ use axum::{
     body::Body,
     http::{HeaderMap, Method},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     clock::Clock,
@@ -75,6 +78,8 @@ struct Registry {
     checks: checks::Checks,
     peers: Peers,
     audit_log: audit_log::Writer,
+    /// Changes under way: they go on when their client hangs up.
+    changes: TaskTracker,
     /// Changes of tokens.
     generations: token_changes::Generations,
     /// Uses of tokens that are to be written.
@@ -95,7 +100,7 @@ pub struct Peers {
 }
 
 /// Runs a registry until it is told to stop. Soft: requests under way are answered, a deploy
-/// included, and the audit log is written.
+/// included, changes whose clients have hung up end, and the audit log is written.
 pub async fn run(
     backends: Backends,
     languages: Languages,
@@ -104,7 +109,7 @@ pub async fn run(
     server: Server,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
-    let (audit_log, mut auditing) = audit_log::start(backends.store.clone());
+    let (audit_log, mut auditing) = audit_log::start(backends.store.clone(), audit_log::PATIENCE);
     let registry = Arc::new(Registry {
         platform: backends.platform,
         store: backends.store,
@@ -116,6 +121,7 @@ pub async fn run(
         checks: checks::Checks::default(),
         peers,
         audit_log,
+        changes: TaskTracker::new(),
         generations: token_changes::Generations::default(),
         uses: token_uses::Uses::default(),
         secret_changes: tokio::sync::Mutex::default(),
@@ -137,13 +143,14 @@ pub async fn run(
         // It ends only by a panic. The supervisor starts us again.
         ended = &mut auditing => anyhow::bail!("the writer of the audit log ended: {ended:?}"),
     }
+    change::all_ended(&registry.changes, &shutdown.hard).await;
     registry.audit_log.finish(auditing, &shutdown.hard).await;
     Ok(())
 }
 
 impl Registry {
     /// Tells everybody that a function has changed: other hosts by broadcast, this host's scheduler
-    /// and wait for it, so that who has an answer to his deploy reaches the new revision.
+    /// and wait for it, so that a client whose deploy was answered reaches the new revision.
     async fn announce(&self, change: Change) {
         let function = match &change {
             Change::FunctionChanged { function } | Change::FunctionDeleted { function } => *function,

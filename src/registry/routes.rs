@@ -48,8 +48,12 @@ pub fn routes(registry: Arc<Registry>) -> Router {
     let ready = store_and_queue(registry.store.clone(), registry.queue.clone());
     let backends = vec![registry.store.kind().to_owned(), registry.queue.kind().to_owned()];
     let platform = registry.platform.clone();
-    let counting = registry.store.clone();
-    let dropped = Arc::new(move || Dropped { refused: counting.refused(), ..Dropped::default() });
+    let counting = registry.clone();
+    let dropped = Arc::new(move || Dropped {
+        refused: counting.store.refused(),
+        audit: counting.audit_log.dropped(),
+        ..Dropped::default()
+    });
     Router::new()
         .answers(&route::LIST_FUNCTIONS, list::list)
         .answers(&route::SHOW_FUNCTION, show)
@@ -62,6 +66,7 @@ pub fn routes(registry: Arc<Registry>) -> Router {
         .answers(&route::PRUNE, prune::prune)
         .answers(&route::LIST_TOKENS, tokens::list)
         .answers(&route::CREATE_TOKEN, tokens::create)
+        .answers(&route::SHOW_TOKEN, tokens::show)
         .answers(&route::REVOKE_TOKEN, tokens::revoke)
         .answers(&route::ROTATE_TOKEN, tokens::rotate)
         .answers(&route::AUDIT_LOG, audit_log::list)
@@ -170,20 +175,35 @@ async fn delete(
     CalledBy(caller): CalledBy,
     At(name): At<FunctionName>,
 ) -> Answer {
-    to_the_end(async move {
-        let Some(Deletion { function, cancelled }) = registry.store.delete_function(&name).await? else {
+    to_the_end(registry.changes.clone(), async move {
+        let target = || Some(name.to_string());
+        let deleted = registry.store.delete_function(&name).await;
+        registry.audit_unknown(&deleted, &caller, action::DELETE, target()).await;
+        let Some(Deletion { function, cancelled, secrets }) = deleted? else {
             return Err(registry.not_found(&name, &caller).await.into());
         };
         registry.announce(Change::FunctionDeleted { function: function.id }).await;
-        let waited = (cancelled > 0).then(|| format!("{cancelled} waiting invocations cancelled"));
-        registry.audit(&caller, action::DELETE, Some(name.to_string()), waited).await;
+        registry.audit(&caller, action::DELETE, target(), went_with_it(cancelled, secrets)).await;
         if let Err(error) = registry.queue.remove(function.id).await {
             tracing::warn!(function = %name, error = %chain(&error), "the function's queues are not removed yet; it is tried again");
         }
-        tracing::info!(function = %name, cancelled, "deleted");
-        Ok((StatusCode::NO_CONTENT, [(ours::CANCELLED, cancelled.to_string())]).into_response())
+        tracing::info!(function = %name, cancelled, secrets, "deleted");
+        let headers =
+            [(ours::CANCELLED, cancelled.to_string()), (ours::DELETED_SECRETS, secrets.to_string())];
+        Ok((StatusCode::NO_CONTENT, headers).into_response())
     })
     .await
+}
+
+/// What went with a function, in words: `1 waiting invocation cancelled, 2 secrets deleted`.
+fn went_with_it(cancelled: u64, secrets: u64) -> Option<String> {
+    let some = |count: u64, what: &str, how: &str| {
+        let s = if count == 1 { "" } else { "s" };
+        (count > 0).then(|| format!("{count} {what}{s} {how}"))
+    };
+    let parts = [some(cancelled, "waiting invocation", "cancelled"), some(secrets, "secret", "deleted")];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 async fn revisions(
@@ -252,7 +272,7 @@ async fn activate(
             Some(RevisionNumber(number))
         }
     };
-    to_the_end(async move {
+    to_the_end(registry.changes.clone(), async move {
         let function = registry.find(&name, &caller).await?;
         let wanted = registry.store.revision(function.id, revision).await?;
         if let Some(wanted) = &wanted {
@@ -262,12 +282,31 @@ async fn activate(
         if let Some(wanted) = &wanted {
             registry.check_secrets(&caller, &name, &wanted.spec).await?;
         }
-        let function = registry.store.activate(&name, revision, expected).await?;
+        let activated = registry.store.activate(&name, revision, expected).await;
         drop(changes);
+        registry.audit_unknown(&activated, &caller, action::ACTIVATE, Some(name.to_string())).await;
+        let function = activated?;
         registry.announce_changed(function.id).await;
         let detail = Some(format!("revision {revision}"));
         registry.audit(&caller, action::ACTIVATE, Some(name.to_string()), detail).await;
         registry.info(&name, &caller).await.map(Json)
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_went_with_a_function_is_told_in_words() {
+        assert_eq!(went_with_it(0, 0), None);
+        for (cancelled, secrets, told) in [
+            (1, 0, "1 waiting invocation cancelled"),
+            (0, 1, "1 secret deleted"),
+            (3, 2, "3 waiting invocations cancelled, 2 secrets deleted"),
+        ] {
+            assert_eq!(went_with_it(cancelled, secrets).as_deref(), Some(told));
+        }
+    }
 }

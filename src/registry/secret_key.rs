@@ -38,7 +38,8 @@ pub async fn rotate(
     uri: Uri,
 ) -> Answer<Json<KeyRotated>> {
     Query::read(uri.query(), route::ROTATE_SECRET_KEY.endpoint.query)?;
-    to_the_end(async move { registry.rotate_secret_key(&caller).await.map(Json) }).await
+    let changes = registry.changes.clone();
+    to_the_end(changes, async move { registry.rotate_secret_key(&caller).await.map(Json) }).await
 }
 
 impl Registry {

@@ -74,7 +74,7 @@ pub async fn set(
     let too_large = || invalid(&place, InvalidValue::TooLarge);
     let value = read_decoded(&mut parts.headers, body, MAX_SECRET, too_large).await?;
     check_value(&value).map_err(|problem| invalid(&place, problem))?;
-    to_the_end(async move {
+    to_the_end(registry.changes.clone(), async move {
         let set = registry.set_secret(&caller, place, &value, existing).await?;
         let status = if set.replaced { StatusCode::OK } else { StatusCode::CREATED };
         Ok((status, Json(set)).into_response())
@@ -93,7 +93,8 @@ pub async fn delete(
     let force = query.flag("force", false)?;
     let place = SecretPlace { function: query.one("function", str::parse::<FunctionName>)?, name };
     check_reach(&caller, place.function.as_ref())?;
-    to_the_end(async move { registry.delete_secret(&caller, place, force).await }).await?;
+    let changes = registry.changes.clone();
+    to_the_end(changes, async move { registry.delete_secret(&caller, place, force).await }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -133,6 +134,7 @@ impl Registry {
         if !matches!(put, Ok(None)) {
             self.announce(Change::SecretChanged { place: place.clone() }).await;
         }
+        self.audit_unknown(&put, caller, action::SECRET_SET, Some(place.name.to_string())).await;
         let Some(replaced) = put? else { return Err(not_found(&place).into()) };
         tracing::info!(secret = %place.name, function = function_of(&place), replaced, "secret set");
         self.audit_secret(caller, action::SECRET_SET, &place).await;
@@ -150,6 +152,7 @@ impl Registry {
         if !matches!(deleted, Ok(false)) {
             self.announce(Change::SecretChanged { place: place.clone() }).await;
         }
+        self.audit_unknown(&deleted, caller, action::SECRET_DELETE, Some(place.name.to_string())).await;
         if !deleted? {
             return Err(not_found(&place).into());
         }

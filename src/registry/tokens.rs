@@ -6,6 +6,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     Registry,
     change::{MAX_REQUEST, to_the_end},
+    page::{page, with_next},
 };
 use crate::{
     error_chain::chain,
@@ -18,7 +19,7 @@ use crate::{
     },
     store::{AddToken, FoundToken},
     suggest::suggest,
-    units::{show_bytes, show_duration},
+    units::{show_bytes, written_duration},
 };
 use axum::{
     Json,
@@ -45,10 +46,19 @@ pub async fn list(State(registry): State<Arc<Registry>>, uri: Uri) -> Answer<Jso
     let query = Query::read(uri.query(), route::LIST_TOKENS.endpoint.query)?;
     let limit = query.number("limit", 1, MAX_PAGE)?.unwrap_or(PAGE);
     let after = query.one("cursor", str::parse::<TokenName>)?;
-    let tokens = registry.store.tokens(after.as_ref(), limit).await?;
-    let is_full = tokens.len() == limit as usize;
-    let next = tokens.last().filter(|_| is_full).map(|token| token.name.to_string());
-    Ok(Json(Page { items: tokens.into_iter().map(info).collect(), next }))
+    let tokens = registry.store.tokens(after.as_ref(), with_next(limit)).await?;
+    Ok(Json(page(tokens, limit, |token| token.name.to_string(), info)))
+}
+
+/// `GET /v1/tokens/{token}`
+pub async fn show(
+    State(registry): State<Arc<Registry>>,
+    At(name): At<TokenName>,
+) -> Answer<Json<TokenInfo>> {
+    match registry.store.token(&name).await? {
+        Some(token) => Ok(Json(info(token))),
+        None => Err(registry.token_not_found(&name).await),
+    }
 }
 
 /// `POST /v1/tokens`: 201 with the token, or 409 where the name is taken.
@@ -62,7 +72,8 @@ pub async fn create(
     let (mut parts, body) = request.into_parts();
     let new: NewToken = read_document(&mut parts.headers, body, MAX_REQUEST, SHAPE).await?;
     check(&new)?;
-    to_the_end(async move { registry.create_token(new, &caller).await }).await
+    let changes = registry.changes.clone();
+    to_the_end(changes, async move { registry.create_token(new, &caller).await }).await
 }
 
 /// `DELETE /v1/tokens/{token}`: 204 once it is deleted. The gateways, that of this host included, hear of it within a moment,
@@ -72,12 +83,13 @@ pub async fn revoke(
     CalledBy(caller): CalledBy,
     At(name): At<TokenName>,
 ) -> Answer<StatusCode> {
-    to_the_end(async move {
+    to_the_end(registry.changes.clone(), async move {
         let revoked = registry.store.revoke_token(&name).await;
         // After an error, too: it may have happened.
         if !matches!(revoked, Ok(false)) {
             registry.token_changed(&name).await;
         }
+        registry.audit_unknown(&revoked, &caller, action::TOKEN_REVOKE, Some(name.to_string())).await;
         if !revoked? {
             return Err(registry.token_not_found(&name).await);
         }
@@ -97,7 +109,8 @@ pub async fn rotate(
 ) -> Answer {
     Query::read(request.uri().query(), route::ROTATE_TOKEN.endpoint.query)?;
     let keep_old = keep_old(request).await?;
-    to_the_end(async move { registry.rotate_token(&name, keep_old, &caller).await }).await
+    let changes = registry.changes.clone();
+    to_the_end(changes, async move { registry.rotate_token(&name, keep_old, &caller).await }).await
 }
 
 /// The time for which the old value is accepted, too. A request without a body asks for none.
@@ -147,7 +160,9 @@ impl Registry {
             created_by: caller.name.clone(),
             expires_in: expires_in_s.map(Duration::from_secs),
         };
-        let Some(token) = self.store.add_token(&add).await? else { return Err(name_is_taken(&name)) };
+        let added = self.store.add_token(&add).await;
+        self.audit_unknown(&added, caller, action::TOKEN_CREATE, Some(name.to_string())).await;
+        let Some(token) = added? else { return Err(self.name_is_taken(&name).await) };
         self.audit(caller, action::TOKEN_CREATE, Some(name.to_string()), Some(rights(&token))).await;
         tracing::info!(token = %name, role = %token.role, "token made");
         Ok(made(StatusCode::CREATED, value, info(token)))
@@ -161,8 +176,9 @@ impl Registry {
         if !matches!(rotated, Ok(None)) {
             self.token_changed(name).await;
         }
+        self.audit_unknown(&rotated, caller, action::TOKEN_ROTATE, Some(name.to_string())).await;
         let Some(token) = rotated? else { return Err(self.token_not_found(name).await) };
-        let kept = (!keep_old.is_zero()).then(|| show_duration(keep_old));
+        let kept = (!keep_old.is_zero()).then(|| written_duration(keep_old));
         let detail = kept.map(|kept| format!("the old value is accepted for {kept}, too"));
         self.audit(caller, action::TOKEN_ROTATE, Some(name.to_string()), detail).await;
         tracing::info!(token = %name, "token rotated");
@@ -193,7 +209,7 @@ fn made(status: StatusCode, token: String, info: TokenInfo) -> Response {
     (status, [(header::CACHE_CONTROL, "no-store")], Json(MadeToken { token, info })).into_response()
 }
 
-fn info(token: StoredToken) -> TokenInfo {
+pub fn info(token: StoredToken) -> TokenInfo {
     TokenInfo {
         name: token.name,
         role: token.role,
@@ -259,13 +275,6 @@ fn check(new: &NewToken) -> Answer<()> {
         }
         _ => Ok(()),
     }
-}
-
-fn name_is_taken(name: &TokenName) -> Failure {
-    let hint = format!(
-        "'cloudfunc token rotate {name}' gives it another value; 'cloudfunc token revoke {name}' makes room for a new one"
-    );
-    Problem::new(code::CONFLICT, format!("there is a token '{name}' already")).hint(hint).into()
 }
 
 fn not_found<'a>(name: &TokenName, known: impl Iterator<Item = &'a str>) -> Problem {

@@ -103,7 +103,7 @@ pub struct RoleRule {
     pub functions: Option<FunctionPattern>,
     /// The name of the claim, or of one inside of others, joined by `.`.
     pub claim: String,
-    /// The value, in which each `*` stands for any characters, also none.
+    /// The value, in which each `*` stands for any characters, or none.
     pub value: String,
 }
 

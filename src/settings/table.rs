@@ -124,9 +124,10 @@ impl Setting {
 
     /// Returns whether its value may hold a password: it is never repeated in an error, nor shown by help.
     pub fn is_secret(self) -> bool {
-        const SECRET: [&str; 6] =
-            ["store", "queue", "build_index", "build_npm_registry", "build_proxy", "build_env"];
-        SECRET.contains(&self.key().as_str())
+        match self {
+            Self::Platform(row) => row.is_secret,
+            Self::Language(..) => false,
+        }
     }
 
     /// Returns whether it may be left out without a default in its place.
@@ -174,6 +175,7 @@ pub struct Row {
     help: &'static str,
     /// The default as it would be written; `None` if there is none, or if it depends on other settings.
     default: Option<&'static str>,
+    is_secret: bool,
     read: fn(&mut Settings, &str) -> Result<(), String>,
     read_field: fn(&mut Settings, &Field<'_>) -> Result<(), LocatedError>,
     show: fn(&Settings) -> Option<String>,
@@ -181,27 +183,33 @@ pub struct Row {
 
 /// The written form of the values of a type.
 struct Form<T> {
+    /// A value may hold a password.
+    is_secret: bool,
     read: fn(&str) -> Result<T, String>,
     read_field: fn(&Field<'_>) -> Result<T, LocatedError>,
     show: fn(&T) -> String,
 }
 
 const PATH: Form<PathBuf> = Form {
+    is_secret: false,
     read: path,
     read_field: |field| field.parsed("\"/var/lib/cloudfunc\"", path),
     show: |path| path.display().to_string(),
 };
 const NAME: Form<PlatformName> = Form {
+    is_secret: false,
     read: word,
     read_field: |field| field.parsed("\"default\"", word),
     show: PlatformName::to_string,
 };
 const STORE: Form<StorePlace> = Form {
+    is_secret: true,
     read: word,
     read_field: |field| field.parsed("\"postgres://user:password@host:port/database\"", word),
     show: StorePlace::show,
 };
 const QUEUE: Form<queue::Config> = Form {
+    is_secret: true,
     read: word,
     read_field: |field| field.parsed("\"amqp://user:password@host:port/vhost\"", word),
     show: |queue| match queue {
@@ -210,67 +218,80 @@ const QUEUE: Form<queue::Config> = Form {
     },
 };
 const KIND: Form<runtime::Kind> = Form {
+    is_secret: false,
     read: word,
     read_field: |field| field.parsed("\"docker\"", word),
     show: |kind| kind.as_str().to_owned(),
 };
 const INDEX: Form<PackageIndex> = Form {
+    is_secret: true,
     read: word,
     read_field: |field| field.parsed("\"https://pypi.example/simple\"", word),
     show: PackageIndex::show,
 };
 const PROXY: Form<BuildProxy> = Form {
+    is_secret: true,
     read: word,
     read_field: |field| field.parsed("\"http://proxy.example:3128\"", word),
     show: BuildProxy::show,
 };
 const VARIABLES: Form<BuildVariables> = Form {
+    is_secret: true,
     read: word,
     read_field: |field| field.parsed("\"NAME=VALUE,OTHER=VALUE\"", word),
     show: BuildVariables::show,
 };
 const ISSUER: Form<Issuer> = Form {
+    is_secret: false,
     read: word,
     read_field: |field| field.parsed("\"https://id.example\"", word),
     show: Issuer::to_string,
 };
 const AUDIENCE: Form<String> = Form {
+    is_secret: false,
     read: oidc::audience,
     read_field: |field| field.parsed("\"cloudfunc\"", oidc::audience),
     show: String::clone,
 };
 const ROLES: Form<RoleRules> = Form {
+    is_secret: false,
     read: word,
     read_field: |field| field.parsed("\"deploy=groups:developers\"", word),
     show: RoleRules::show,
 };
 const IP: Form<IpAddr> = Form {
+    is_secret: false,
     read: |text| text.parse().map_err(|_| "not an IP address".to_owned()),
     read_field: |field| field.parsed("\"127.0.0.1\"", word::<IpAddr>),
     show: IpAddr::to_string,
 };
 const HOST_NAMES: Form<Vec<String>> = Form {
+    is_secret: false,
     read: host_names,
     read_field: |field| field.parsed("\"faas.example,10.0.0.7\"", host_names),
     show: |names| names.join(","),
 };
 const POLICY: Form<KeepAlivePolicy> = Form {
+    is_secret: false,
     read: word,
     read_field: |field| field.parsed("\"adaptive\"", word),
     show: |policy| policy.as_str().to_owned(),
 };
 const DURATION: Form<Duration> = Form {
+    is_secret: false,
     read: parse_duration,
     read_field: |field| field.parsed("\"30s\"", parse_duration),
     show: |duration| format!("{}ms", duration.as_millis()),
 };
 const BYTES: Form<u64> = Form {
+    is_secret: false,
     read: parse_bytes,
     read_field: |field| field.parsed("\"8GiB\"", parse_bytes),
     show: |bytes| format!("{bytes}B"),
 };
 /// A payload of the largest size has to fit in.
 const BACKLOG_BYTES: Form<u64> = Form {
+    is_secret: false,
     read: backlog_bytes,
     read_field: |field| field.parsed("\"8GiB\"", backlog_bytes),
     show: |bytes| format!("{bytes}B"),
@@ -302,6 +323,7 @@ fn word<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
 /// Accepts a whole number within the range.
 const fn count<T: TryFrom<u32> + Display, const MIN: u32, const MAX: u32>() -> Form<T> {
     Form {
+        is_secret: false,
         read: |text| {
             let number = text.parse().ok().filter(|number| (MIN..=MAX).contains(number));
             let number = number.and_then(|number| T::try_from(number).ok());
@@ -389,6 +411,7 @@ macro_rules! settings {
                 value: $value,
                 help: concat!($($doc, "\n"),+),
                 default: settings!(@some $($default)?),
+                is_secret: $form.is_secret,
                 read: |settings, text| {
                     settings.$name = Some(($form.read)(text)?);
                     Ok(())
@@ -406,6 +429,7 @@ macro_rules! settings {
                 value: $limit_value,
                 help: concat!($($limit_doc, "\n"),+),
                 default: Some($limit_default),
+                is_secret: $limit_form.is_secret,
                 read: |settings, text| {
                     settings.$limit = Some(($limit_form.read)(text)?);
                     Ok(())
@@ -569,6 +593,15 @@ mod tests {
         let refused = setting.read(&mut Settings::default(), "5MiB").unwrap_err();
         assert_eq!(refused, "must be at least 6 MiB, the size of the largest payload");
         assert_eq!(setting.read(&mut Settings::default(), "6MiB"), Ok(()));
+    }
+
+    #[test]
+    fn settings_that_may_hold_a_password_are_secret() {
+        let secret: Vec<String> =
+            settings().filter(|setting| setting.is_secret()).map(Setting::key).collect();
+        let expected =
+            ["store", "queue", "build_index", "build_npm_registry", "build_proxy", "build_env"];
+        assert_eq!(secret, expected);
     }
 
     #[test]

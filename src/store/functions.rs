@@ -109,6 +109,8 @@ pub struct Deletion {
     pub function: Function,
     /// The number of waiting invocations that ended with it.
     pub cancelled: u64,
+    /// The number of its own secrets, which were deleted with it.
+    pub secrets: u64,
 }
 
 /// A function that was deleted.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{AuditLog, Error, History, MAX_AUDIT_ENTRIES, Tokens};
 
 /// The number of rows that [`prune_all`] begins with.
-pub const PRUNE_PIECE: u32 = 200;
+const PRUNE_PIECE: u32 = 200;
 /// The bounds of that number.
 const PIECES: (u32, u32) = (50, 1000);
 /// The time that a piece is meant to take. Writes of others wait meanwhile.
@@ -28,10 +28,7 @@ where
 {
     in_pieces(&stop, |limit| store.prune(keep.records, limit)).await?;
     in_pieces(&stop, |limit| store.prune_audit(keep.audit_log, MAX_AUDIT_ENTRIES, limit)).await?;
-    if !stop() {
-        store.prune_tokens().await?;
-    }
-    Ok(())
+    in_pieces(&stop, |limit| store.prune_tokens(limit)).await
 }
 
 /// Deletes pieces, each of the number of rows that it is told, until one finds nothing.

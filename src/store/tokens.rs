@@ -18,6 +18,8 @@ pub trait Tokens: Send + Sync {
     async fn add_token(&self, new: &AddToken) -> Result<Option<StoredToken>, Error>;
     /// Returns tokens by name: the first `limit` of those whose names come after this one, in the store's order of names.
     async fn tokens(&self, after: Option<&TokenName>, limit: u32) -> Result<Vec<StoredToken>, Error>;
+    /// Returns the token of this name, also when it has expired; none when there is no such token.
+    async fn token(&self, name: &TokenName) -> Result<Option<StoredToken>, Error>;
     /// Returns the token whose value, or whose value before its last rotation, has this digest, also when that is no longer
     /// accepted; none when there is no such token.
     async fn token_of(&self, digest: &Digest) -> Result<Option<FoundToken>, Error>;
@@ -34,8 +36,8 @@ pub trait Tokens: Send + Sync {
     /// Notes that tokens are used now: each unless that was noted less than a minute ago, or the token is being changed at
     /// the same time. It may be lost with the store's last moments. An unknown name changes nothing.
     async fn note_uses(&self, names: &[TokenName]) -> Result<(), Error>;
-    /// Deletes tokens that expired longer ago than [`KEEP_EXPIRED`]. Returns how many.
-    async fn prune_tokens(&self) -> Result<u64, Error>;
+    /// Deletes up to `limit` tokens that expired longer ago than [`KEEP_EXPIRED`]. Returns how many.
+    async fn prune_tokens(&self, limit: u32) -> Result<u64, Error>;
 }
 
 /// A token to be added.

@@ -15,6 +15,7 @@ mod stored;
 mod tls_provider;
 mod tokens;
 mod two_hosts;
+mod unknown_fates;
 
 use std::{net::SocketAddr, time::Duration};
 

@@ -117,7 +117,10 @@ async fn delete_takes_several_names_and_checks_all_before_the_first_goes(platfor
     assert_eq!(stderr, "next: cloudfunc list\n");
     let (code, stdout, stderr) = platform.cli(&["delete", "three", "--yes", "--json"]).await;
     assert_eq!((code, stderr.as_str()), (0, ""));
-    assert_eq!(lines(&stdout), [json!({"deleted": "three", "cancelled": 0, "error": null})]);
+    assert_eq!(
+        lines(&stdout),
+        [json!({"deleted": "three", "cancelled": 0, "secrets": 0, "error": null})]
+    );
 }
 
 async fn a_failed_invocation_is_a_json_error_with_its_id(platform: &TestPlatform) {

@@ -179,7 +179,7 @@ fn hand_out(made: &MadeToken, out: &Output) -> Result<(), Error> {
         let name = &made.info.name;
         let what = format!("the value of token '{name}' could not be written, and it is not kept");
         let is_said = error.reason.is_some();
-        let error = if is_said { error.context(what) } else { Error::platform(what) };
+        let error = if is_said { error.context(what) } else { Error::usage(what) };
         error.hint(format!("`cloudfunc token rotate {name}` gives it a new value"))
     })
 }

@@ -100,12 +100,13 @@ fn role(role: &Role) -> Finding {
     Finding::warning(name, found, advice)
 }
 
-fn counts(Dropped { results, lines, records, refused }: Dropped) -> String {
+fn counts(Dropped { results, lines, records, refused, audit }: Dropped) -> String {
     let all = [
         (results, "result", "results"),
         (lines, "line of logs", "lines of logs"),
         (records, "record of sync invocations", "records of sync invocations"),
         (refused, "write that the disk refused", "writes that the disk refused"),
+        (audit, "entry of the audit log", "entries of the audit log"),
     ];
     let some = all.into_iter().filter(|(count, ..)| *count > 0);
     let some = some.map(|(count, one, more)| format!("{count} {}", if count == 1 { one } else { more }));
@@ -230,7 +231,8 @@ mod tests {
             let url = "http://127.0.0.1:1".to_owned();
             Role { name, url, answer: Answer::Ready(dropped) }
         };
-        let dropped = |results, lines, records| Dropped { results, lines, records, refused: 0 };
+        let dropped =
+            |results, lines, records| Dropped { results, lines, records, ..Dropped::default() };
         let roles = vec![
             role("scheduler", dropped(1200, 0, 30)),
             role("manager", dropped(0, 1, 0)),

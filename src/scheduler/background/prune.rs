@@ -1,5 +1,5 @@
-//! Once a minute: old revisions, records, lines, entries of the audit log and tokens are deleted. A task of its own, since that may take long, and what is
-//! due must not wait for it.
+//! Once a minute: old revisions, records, lines, entries of the audit log and tokens are deleted. A task of its own, since
+//! that may take long, and what is due must not wait for it.
 
 use std::{sync::Arc, time::Duration};
 

@@ -7,7 +7,7 @@ macro_rules! access_methods {
                 AuditEntry, KeyId, NewAuditEntry, SealedSecret, SecretName, SecretPlace, SecretVersion,
                 StoredSecret, StoredSecretInfo, StoredToken, TokenName,
             },
-            store::{AddToken, AuditFilter, AuditLog, FoundToken, PRUNE_PIECE, Secrets, Tokens},
+            store::{AddToken, AuditFilter, AuditLog, FoundToken, Secrets, Tokens},
         };
 
         #[async_trait]
@@ -22,6 +22,10 @@ macro_rules! access_methods {
                 limit: u32,
             ) -> Result<Vec<StoredToken>, Error> {
                 self.read(SOON, reads::tokens(self.readers(), after, limit)).await
+            }
+
+            async fn token(&self, name: &TokenName) -> Result<Option<StoredToken>, Error> {
+                self.read(SOON, reads::token(self.readers(), name)).await
             }
 
             async fn token_of(&self, digest: &Digest) -> Result<Option<FoundToken>, Error> {
@@ -48,16 +52,8 @@ macro_rules! access_methods {
                 self.write(SOON, tokens::note_uses(self.relaxed(), names)).await
             }
 
-            async fn prune_tokens(&self) -> Result<u64, Error> {
-                let mut pruned = 0;
-                loop {
-                    let piece =
-                        self.write(LONG, tokens::prune_tokens(self.relaxed(), PRUNE_PIECE)).await?;
-                    pruned += piece;
-                    if piece < u64::from(PRUNE_PIECE) {
-                        return Ok(pruned);
-                    }
-                }
+            async fn prune_tokens(&self, limit: u32) -> Result<u64, Error> {
+                self.write(LONG, tokens::prune_tokens(self.relaxed(), limit)).await
             }
         }
 
@@ -113,7 +109,7 @@ macro_rules! access_methods {
             }
 
             async fn audit_log(&self, filter: &AuditFilter) -> Result<Vec<AuditEntry>, Error> {
-                self.read(LONG, reads::audit_log(self.readers(), filter)).await
+                self.read(LONG, reads::audit_log(self.sweep_readers(), filter)).await
             }
 
             async fn prune_audit(&self, age: Duration, keep: u64, limit: u32) -> Result<u64, Error> {

@@ -4,8 +4,8 @@
 //! - `synced()` and `relaxed()`, which write: data that others rely on, and data that may be lost with the store's last
 //!   moments (records of sync invocations, log lines, reports, notes of publishing and of a token's use);
 //! - `readers()`, which read;
-//! - `sweep_readers()`, which read what is read again and again (sweeps, lookups of tokens), with plans that do not depend on
-//!   how much there is;
+//! - `sweep_readers()`, which read what is read again and again (sweeps, lookups of tokens), and the audit log, with plans
+//!   that do not depend on how much there is;
 //! - `leases()` and `lease_readers()`, which the load that leases protect does not hold up;
 //! - `read` and `write`, which turn a failure, or silence, into an error: only what `write` was given may have
 //!   happened.

@@ -178,13 +178,13 @@ pub async fn delete_function(pool: &PgPool, name: &FunctionName) -> Result<Optio
     .bind(digests)
     .execute(&mut *tx)
     .await?;
-    for statement in [
-        "DELETE FROM logs WHERE function_name = $1",
-        "DELETE FROM build_logs WHERE name = $1",
-        "DELETE FROM secrets WHERE function = $1",
-    ] {
+    for statement in
+        ["DELETE FROM logs WHERE function_name = $1", "DELETE FROM build_logs WHERE name = $1"]
+    {
         query(statement).bind(name.as_str()).execute(&mut *tx).await?;
     }
+    let secrets =
+        query("DELETE FROM secrets WHERE function = $1").bind(name.as_str()).execute(&mut *tx).await?;
     let gone = settlement::function_deleted();
     let ended = query(
         "UPDATE invocations SET state = $2, reason = $3, cause = $4, dead_letter = $5, finished_at = now_ms(),
@@ -199,7 +199,7 @@ pub async fn delete_function(pool: &PgPool, name: &FunctionName) -> Result<Optio
     .execute(&mut *tx)
     .await?;
     tx.commit().await.map_err(Failure::committing)?;
-    Ok(Some(Deletion { function, cancelled: ended.rows_affected() }))
+    Ok(Some(Deletion { function, cancelled: ended.rows_affected(), secrets: secrets.rows_affected() }))
 }
 
 pub async fn forget_deleted(pool: &PgPool, functions: &[FunctionId]) -> Result<(), Failure> {

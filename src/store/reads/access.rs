@@ -19,7 +19,8 @@ macro_rules! secret_columns {
 }
 
 macro_rules! access_reads {
-    ($database:ty, now = $now:literal) => {
+    ($database:ty, now = $now:literal, row_ranges = $row_ranges:literal) => {
+        use jiff::Timestamp;
         use sqlx::{Pool, QueryBuilder, query_as};
 
         use crate::{
@@ -29,7 +30,10 @@ macro_rules! access_reads {
             },
             store::{
                 AuditFilter, FoundToken,
-                reads::access::{secret_columns, token_columns},
+                reads::{
+                    access::{secret_columns, token_columns},
+                    logs::LOOKED_AT,
+                },
                 rows::{
                     AuditRow, FoundTokenRow, Id, SecretInfoRow, SecretRow, TokenRow, clean,
                     function_column, own_ones_first, secret_version,
@@ -55,6 +59,15 @@ macro_rules! access_reads {
             .fetch_all(pool)
             .await?;
             rows.into_iter().map(TokenRow::into_model).collect()
+        }
+
+        pub async fn token(pool: &Reader, name: &TokenName) -> sqlx::Result<Option<StoredToken>> {
+            let row: Option<TokenRow> =
+                query_as(concat!("SELECT ", token_columns!(), " FROM tokens WHERE name = $1"))
+                    .bind(name.as_str())
+                    .fetch_optional(pool)
+                    .await?;
+            row.map(TokenRow::into_model).transpose()
         }
 
         pub async fn token_of(pool: &Reader, digest: &Digest) -> sqlx::Result<Option<FoundToken>> {
@@ -132,29 +145,78 @@ macro_rules! access_reads {
             rows.into_iter().map(secret_version).collect()
         }
 
+        /// Whether a range of (text, number of an entry) is written as one of rows, as for log lines.
+        const ROW_RANGES: bool = $row_ranges;
+
+        /// Reads a range of one index, in its own order: that of the first text that is asked for, or the numbers. The other
+        /// conditions choose among its entries.
         pub async fn audit_log(pool: &Reader, filter: &AuditFilter) -> sqlx::Result<Vec<AuditEntry>> {
+            let first = match filter.since {
+                Some(since) => match audit_begins(pool, since).await? {
+                    Some(first) => first,
+                    None => return Ok(Vec::new()),
+                },
+                None => 0,
+            };
+            let before = filter.before.unwrap_or(i64::MAX);
+            let outcome = filter.outcome.map(|outcome| outcome.as_str());
+            let texts = [
+                ("target", filter.target.as_deref()),
+                ("caller", filter.caller.as_deref()),
+                ("action", filter.action.as_deref()),
+                ("outcome", outcome),
+            ];
+            let mut texts = texts.into_iter().filter_map(|(column, text)| Some((column, clean(text?))));
             let mut query = QueryBuilder::<$database>::new(
                 "SELECT id, at, caller, role, from_address, action, target, outcome, detail, count
-                 FROM audit_log WHERE id < ",
+                 FROM audit_log WHERE ",
             );
-            query.push_bind(filter.before.unwrap_or(i64::MAX));
+            let order = match texts.next() {
+                None => {
+                    query.push("id < ").push_bind(before).push(" AND id >= ").push_bind(first);
+                    String::new()
+                }
+                Some((column, text)) if ROW_RANGES => {
+                    for (begin, compared, id) in [("(", " < (", before), (" AND (", " >= (", first)] {
+                        query.push(begin).push(column).push(", id)").push(compared);
+                        query.push_bind(text.to_string()).push(", ").push_bind(id).push(")");
+                    }
+                    format!("{column} DESC, ")
+                }
+                Some((column, text)) => {
+                    query.push(column).push(" = ").push_bind(text.into_owned());
+                    query.push(" AND id < ").push_bind(before).push(" AND id >= ").push_bind(first);
+                    format!("{column} DESC, ")
+                }
+            };
+            for (column, text) in texts {
+                // Not by its own index.
+                query.push(" AND ").push(column).push(" || '' = ").push_bind(text.into_owned());
+            }
             if let Some(since) = filter.since {
                 query.push(" AND at >= ").push_bind(since.as_millisecond());
             }
-            let outcome = filter.outcome.map(|outcome| outcome.as_str());
-            for (column, value) in [
-                (" AND caller = ", filter.caller.as_deref()),
-                (" AND action = ", filter.action.as_deref()),
-                (" AND target = ", filter.target.as_deref()),
-                (" AND outcome = ", outcome),
-            ] {
-                if let Some(value) = value {
-                    query.push(column).push_bind(clean(value).into_owned());
-                }
-            }
-            query.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(filter.limit));
+            query
+                .push(" ORDER BY ")
+                .push(order)
+                .push("id DESC LIMIT ")
+                .push_bind(i64::from(filter.limit));
             let rows = query.build_query_as::<AuditRow>().fetch_all(pool).await?;
             rows.into_iter().map(AuditRow::into_model).collect()
+        }
+
+        /// Returns a number that no entry since then is below: the lowest one of them, or 0 if there are so many that the newest
+        /// entries contain some. None where there are none.
+        async fn audit_begins(pool: &Reader, since: Timestamp) -> sqlx::Result<Option<i64>> {
+            let (entries, lowest): (i64, Option<i64>) = query_as(
+                "SELECT count(*), min(id)
+                 FROM (SELECT id FROM audit_log WHERE at >= $1 ORDER BY at LIMIT $2) AS found",
+            )
+            .bind(since.as_millisecond())
+            .bind(LOOKED_AT)
+            .fetch_one(pool)
+            .await?;
+            Ok(if entries < LOOKED_AT { lowest } else { Some(0) })
         }
     };
 }

@@ -22,7 +22,7 @@ macro_rules! reads {
         };
 
         mod access {
-            crate::store::reads::access::access_reads!($database, now = $now);
+            crate::store::reads::access::access_reads!($database, now = $now, row_ranges = $row_ranges);
         }
         mod build_logs {
             crate::store::reads::build_logs::build_log_reads!($database, now = $now);

@@ -182,13 +182,15 @@ pub async fn delete_function(writer: &Writer, name: &FunctionName) -> Result<Opt
             .bind(id)
             .execute(&mut *tx)
             .await?;
-        for statement in [
-            "DELETE FROM logs WHERE function_name = $1",
-            "DELETE FROM build_logs WHERE name = $1",
-            "DELETE FROM secrets WHERE function = $1",
-        ] {
+        for statement in
+            ["DELETE FROM logs WHERE function_name = $1", "DELETE FROM build_logs WHERE name = $1"]
+        {
             query(statement).bind(name.as_str()).execute(&mut *tx).await?;
         }
+        let secrets = query("DELETE FROM secrets WHERE function = $1")
+            .bind(name.as_str())
+            .execute(&mut *tx)
+            .await?;
         let gone = settlement::function_deleted();
         let ended = query(concat!(
             "UPDATE invocations SET state = $2, reason = $3, cause = $4, dead_letter = $5, finished_at = ",
@@ -205,7 +207,11 @@ pub async fn delete_function(writer: &Writer, name: &FunctionName) -> Result<Opt
         .bind(gone.dead_letter)
         .execute(&mut *tx)
         .await?;
-        Ok(Some(Deletion { function, cancelled: ended.rows_affected() }))
+        Ok(Some(Deletion {
+            function,
+            cancelled: ended.rows_affected(),
+            secrets: secrets.rows_affected(),
+        }))
     }
     writer.write(name.clone(), |tx, name| Box::pin(run(tx, name))).await
 }

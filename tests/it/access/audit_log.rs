@@ -161,7 +161,7 @@ async fn an_entry_says_who_did_what_to_what_from_where(platform: &TestPlatform) 
     let at = deployed["at"].as_str().unwrap();
     assert!(at.ends_with('Z') && at.len() == "2026-01-31T12:00:00.000Z".len(), "{at}");
     assert_eq!(made["detail"], "role deploy for f*, 100/s");
-    assert_eq!(rotated["detail"], "the old value is accepted for 60 s, too");
+    assert_eq!(rotated["detail"], "the old value is accepted for 1m, too");
     for by_file in [made, rotated] {
         assert!(by_file["caller"].as_str().unwrap().starts_with("token file"), "{by_file}");
         assert_eq!((&by_file["role"], &by_file["target"]), (&json!("admin"), &json!("ci")));

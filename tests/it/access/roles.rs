@@ -26,7 +26,7 @@ enum About {
 }
 
 /// Each route, the least role that may use it, and where its function is named.
-const TABLE: [(&str, TokenRole, About); 27] = [
+const TABLE: [(&str, TokenRole, About); 28] = [
     ("GET /v1/functions", Invoke, Nothing),
     ("GET /v1/functions/{function}", Invoke, Place),
     ("DELETE /v1/functions/{function}", Deploy, Place),
@@ -44,6 +44,7 @@ const TABLE: [(&str, TokenRole, About); 27] = [
     ("GET /v1/invocations/{invocation}/result", Invoke, Nothing),
     ("GET /v1/tokens", Admin, Nothing),
     ("POST /v1/tokens", Admin, Nothing),
+    ("GET /v1/tokens/{token}", Admin, Nothing),
     ("DELETE /v1/tokens/{token}", Admin, Nothing),
     ("POST /v1/tokens/{token}/rotate", Admin, Nothing),
     ("GET /v1/secrets", Deploy, Query),

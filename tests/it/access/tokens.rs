@@ -106,7 +106,7 @@ async fn wrong_requests_about_tokens_are_told_what_is_accepted(platform: &TestPl
     make(platform, json!({ "name": "deployer", "role": "deploy" })).await;
     let post = async |body: Value| document(platform.post("/v1/tokens").json(&body)).await;
     let bad = |detail: &str, hint: &str| problem(code::BAD_REQUEST, detail, json!({ "hint": hint }));
-    let taken = "'cloudfunc token rotate deployer' gives it another value; 'cloudfunc token revoke deployer' makes room for a \
+    let taken = "'cloudfunc token rotate deployer' gives it a new value; 'cloudfunc token revoke deployer' makes room for a \
                  new one";
     assert_eq!(
         post(json!({ "name": "deployer", "role": "admin" })).await,

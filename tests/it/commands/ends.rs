@@ -61,7 +61,7 @@ async fn delete_tells_programs_what_it_cancelled(platform: &TestPlatform) {
     let _busy = busy(platform).await;
     let (code, stdout, stderr) = platform.cli(&["delete", "f", "--yes", "--json"]).await;
     assert_eq!((code, stderr.as_str()), (0, ""));
-    assert_eq!(lines(&stdout), [json!({"deleted": "f", "cancelled": 2, "error": null})]);
+    assert_eq!(lines(&stdout), [json!({"deleted": "f", "cancelled": 2, "secrets": 0, "error": null})]);
 }
 
 async fn waiting_for_an_invocation_that_ran_out_of_time_says_what_to_do(platform: &TestPlatform) {

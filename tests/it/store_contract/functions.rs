@@ -147,7 +147,7 @@ pub async fn deletion_cancels_what_waits_and_lets_running_finish(config: Config)
     assert!(give_back(&store, retrying, 1, LONG, "no room").await);
     claim(&store, running, owner).await.unwrap();
 
-    let deletion = Deletion { function: function.clone(), cancelled: 2 };
+    let deletion = Deletion { function: function.clone(), cancelled: 2, secrets: 0 };
     assert_eq!(store.delete_function(&function.name).await.unwrap(), Some(deletion));
     assert_eq!(store.delete_function(&function.name).await.unwrap(), None);
     assert_eq!(store.function(&function.name).await.unwrap(), None);

@@ -2,8 +2,9 @@
 
 use cloudfunc::{
     model::{AuditOutcome, Function, NewAuditEntry, TokenRole, audit::action},
-    store::{AddToken, REPUBLISH_AFTER, Store},
+    store::{AddToken, AuditFilter, REPUBLISH_AFTER, Store},
 };
+use jiff::SignedDuration;
 
 use super::*;
 use crate::support::postgres::{Database, psql, rows_read, wait_for_the_sessions_end};
@@ -92,7 +93,8 @@ async fn life_of_a_token(store: &Arc<dyn Store>) {
     store.rotate_token(&new.name, &Digest::of(b"cf_two"), LONG).await.unwrap().unwrap();
     assert!(store.token_of(&new.digest).await.unwrap().unwrap().is_old);
     assert_eq!(store.token_of(&Digest::of(b"cf_three")).await.unwrap(), None);
-    assert_eq!(store.prune_tokens().await.unwrap(), 0);
+    assert_eq!(store.token(&new.name).await.unwrap().unwrap().name, new.name);
+    assert_eq!(store.prune_tokens(10).await.unwrap(), 0);
     assert!(store.revoke_token(&new.name).await.unwrap());
     let entry = NewAuditEntry {
         caller: "token file".to_owned(),
@@ -107,6 +109,21 @@ async fn life_of_a_token(store: &Arc<dyn Store>) {
     };
     store.append_audit(&[entry]).await.unwrap();
     assert_eq!(store.prune_audit(LONG, 1_000_000, 10).await.unwrap(), 0);
+    let (some, hour) = (|text: &str| Some(text.to_owned()), SignedDuration::from_hours(1));
+    let filter = AuditFilter { limit: 10, ..AuditFilter::default() };
+    for (filter, is_found) in [
+        (filter.clone(), true),
+        (AuditFilter { caller: some("token file"), ..filter.clone() }, true),
+        (AuditFilter { caller: some("token nobodys"), ..filter.clone() }, false),
+        (AuditFilter { target: some("one"), ..filter.clone() }, true),
+        (AuditFilter { target: some("two"), caller: some("token file"), ..filter.clone() }, false),
+        (AuditFilter { action: some(action::TOKEN_REVOKE), ..filter.clone() }, true),
+        (AuditFilter { action: some(action::PRUNE), ..filter.clone() }, false),
+        (AuditFilter { outcome: Some(AuditOutcome::Refused), ..filter.clone() }, false),
+        (AuditFilter { since: Some(Timestamp::now() + hour), ..filter }, false),
+    ] {
+        assert_eq!(!store.audit_log(&filter).await.unwrap().is_empty(), is_found, "{filter:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

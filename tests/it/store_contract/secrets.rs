@@ -235,7 +235,7 @@ pub async fn a_functions_own_secrets_go_with_it(config: Config) {
     deploy(&store, "f", "v1").await;
     deploy(&store, "f", "v2").await;
     assert_eq!(listed(&store).await, ["/a", "f/a", "f/b", "f_1/a"]);
-    store.delete_function(&name("f")).await.unwrap().unwrap();
+    assert_eq!(store.delete_function(&name("f")).await.unwrap().unwrap().secrets, 2);
     assert_eq!(listed(&store).await, ["/a", "f_1/a"]);
     deploy(&store, "f", "v1").await;
     let names = ["a", "b"].map(|name| name.parse::<SecretName>().unwrap());

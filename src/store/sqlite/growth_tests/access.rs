@@ -65,6 +65,21 @@ pub(super) async fn fill(store: &Sqlite, functions: usize) {
     store.append_audit(&vec![entry(); functions * 10]).await.unwrap();
 }
 
+fn some(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
+/// Reads the entries that such a filter lets through: none of them.
+fn of_nobody(choose: fn(&mut AuditFilter)) -> Box<Work> {
+    work(move |store| {
+        let mut filter = AuditFilter { limit: LIMIT, ..AuditFilter::default() };
+        choose(&mut filter);
+        Box::pin(async move {
+            assert_eq!(reads::audit_log(&store.pool, &filter).await.unwrap(), []);
+        })
+    })
+}
+
 pub(super) fn hot_paths() -> Vec<(&'static str, Box<Work>)> {
     vec![
         (
@@ -81,6 +96,14 @@ pub(super) fn hot_paths() -> Vec<(&'static str, Box<Work>)> {
             work(|store| {
                 Box::pin(async move {
                     tokens::note_uses(&store.writer, &[token(7).name]).await.unwrap();
+                })
+            }),
+        ),
+        (
+            "a token is looked up by its name",
+            work(|store| {
+                Box::pin(async move {
+                    assert!(reads::token(&store.pool, &token(7).name).await.unwrap().is_some());
                 })
             }),
         ),
@@ -132,6 +155,31 @@ pub(super) fn hot_paths() -> Vec<(&'static str, Box<Work>)> {
             "a page of the audit log",
             work(|store| {
                 let filter = AuditFilter { before: Some(500), limit: LIMIT, ..AuditFilter::default() };
+                Box::pin(async move {
+                    let page = reads::audit_log(&store.pool, &filter).await.unwrap();
+                    assert_eq!(page.len(), LIMIT as usize);
+                })
+            }),
+        ),
+        ("entries of a caller that has none", of_nobody(|filter| filter.caller = some("nobody"))),
+        ("entries about a function that has none", of_nobody(|filter| filter.target = some("none"))),
+        (
+            "entries with an action that nobody has done",
+            of_nobody(|filter| filter.action = some(action::PRUNE)),
+        ),
+        (
+            "entries with an outcome that none had",
+            of_nobody(|filter| filter.outcome = Some(AuditOutcome::Refused)),
+        ),
+        (
+            "entries since a moment after the last one",
+            of_nobody(|filter| filter.since = Some(Timestamp::now() + SignedDuration::from_hours(1))),
+        ),
+        (
+            "a page of the entries of a caller about one function",
+            work(|store| {
+                let (caller, target) = (some("token file"), some("f_0"));
+                let filter = AuditFilter { caller, target, limit: LIMIT, ..AuditFilter::default() };
                 Box::pin(async move {
                     let page = reads::audit_log(&store.pool, &filter).await.unwrap();
                     assert_eq!(page.len(), LIMIT as usize);
