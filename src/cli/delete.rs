@@ -176,10 +176,14 @@ mod tests {
     #[test]
     fn what_went_with_a_function_is_said() {
         let name: FunctionName = "f".parse().unwrap();
-        assert_eq!(result(&name, 0, 0), "deleted f");
-        assert_eq!(result(&name, 1, 0), "deleted f and its 1 secret");
+        let told = |secrets: Option<u64>, cancelled: Option<u64>| {
+            result(&name, &Deleted { cancelled, secrets })
+        };
+        assert_eq!(told(None, None), "deleted f");
+        assert_eq!(told(Some(0), Some(0)), "deleted f");
+        assert_eq!(told(Some(1), Some(0)), "deleted f and its 1 secret");
         assert_eq!(
-            result(&name, 2, 3),
+            told(Some(2), Some(3)),
             "deleted f and its 2 secrets; 3 waiting invocations were cancelled"
         );
     }

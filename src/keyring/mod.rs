@@ -209,7 +209,7 @@ mod tests {
         Keyring {
             keys: keys.iter().map(Key::new).collect(),
             path: PathBuf::new(),
-            links: Links::Refused,
+            rule: Rule::OursWithoutLink,
         }
     }
 

@@ -57,7 +57,7 @@ pub use invocations::{
 use invocations::{LONGEST_PAUSE, RERUN_AFTER};
 pub use leases::{Claim, Claiming, Lease, Leases, Renewed, ReportedInstance, Running, Wanted};
 pub use logs::{LogFilter, LogPage, Logs, StoredLine};
-pub use pruning::{Retention, prune_all};
+pub use pruning::{PRUNE_PIECE, Retention, prune_all};
 pub use secrets::Secrets;
 pub use survey::{Migrations, Survey, UnusableFunction, survey};
 pub use tokens::{AddToken, FoundToken, KEEP_EXPIRED, Tokens};

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{AuditLog, Error, History, MAX_AUDIT_ENTRIES, Tokens};
 
 /// The number of rows that [`prune_all`] begins with.
-const PRUNE_PIECE: u32 = 200;
+pub const PRUNE_PIECE: u32 = 200;
 /// The bounds of that number.
 const PIECES: (u32, u32) = (50, 1000);
 /// The time that a piece is meant to take. Writes of others wait meanwhile.

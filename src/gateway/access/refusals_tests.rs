@@ -174,9 +174,8 @@ async fn entries_name_caller_route_and_target_and_wait_for_a_registry_that_is_aw
     let refuse = |method: &Method, path: &str| {
         refusals.of_guard(&Refusal { caller: None, from, method, path, reason: "no valid token" });
     };
-    let (method, path, no_role) =
-        (&Method::GET, "/v1/functions", Problem::new(code::FORBIDDEN, "no role"));
-    refusals.of_guard(&Refusal { caller: Some("oidc bob"), from, method, path, problem: &no_role });
+    let (method, path, reason) = (&Method::GET, "/v1/functions", "a token without a role");
+    refusals.of_guard(&Refusal { caller: Some("oidc bob"), from, method, path, reason });
     refuse(&Method::DELETE, "/v1/tokens/ci");
     refuse(&Method::GET, "/v1/functions/cf_Secret");
     refuse(&Method::GET, "/cf_Secret");
@@ -212,7 +211,7 @@ async fn entries_name_caller_route_and_target_and_wait_for_a_registry_that_is_aw
     assert_eq!(
         told,
         [
-            "oidc bob none - GET /v1/functions: no role × 1",
+            "oidc bob none - GET /v1/functions: a token without a role × 1",
             long.as_str(),
             "token ci invoke f GET /v1/logs × 2",
             "unknown none - DELETE /v1/tokens/{token}: no valid token × 1",

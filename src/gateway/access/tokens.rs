@@ -308,7 +308,7 @@ mod tests {
         asker.answer_next(memory.learn(Key::of(TEXT), asked_at, Some(known())));
         assert!(question.as_mut().now_or_never().is_none(), "it is asked again");
         asker.answer_next(memory.learn(Key::of(TEXT), memory.asked_at(), None));
-        let Failure(problem) = question.await.unwrap_err();
+        let Failure(problem) = question.await.unwrap_err().failure;
         assert_eq!(problem.status, 401);
     }
 

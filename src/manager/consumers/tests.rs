@@ -45,8 +45,8 @@ impl Bench {
     }
 
     async fn set_at(&self, place: SecretPlace, keyring: &Keyring) {
-        let (key, sealed) = keyring.seal(&place, b"hunter2");
         let (version, set_by) = (SecretVersion::new(), "test".to_owned());
+        let (key, sealed) = keyring.seal(&place, version, b"hunter2");
         let secret = SealedSecret { place, version, key, sealed, set_by };
         self.store.put_secret(&secret, false).await.unwrap();
     }

@@ -63,7 +63,7 @@ macro_rules! access_reads {
 
         pub async fn token(pool: &Reader, name: &TokenName) -> sqlx::Result<Option<StoredToken>> {
             let row: Option<TokenRow> =
-                query_as(concat!("SELECT ", token_columns!(), " FROM tokens WHERE name = $1"))
+                query_as(concat!("SELECT ", token_columns!($now), " FROM tokens WHERE name = $1"))
                     .bind(name.as_str())
                     .fetch_optional(pool)
                     .await?;

@@ -61,10 +61,7 @@ macro_rules! invocation_reads {
         }
 
         pub async fn totals(pool: &Reader) -> sqlx::Result<Totals> {
-            query_as::<_, TotalsRow>(TOTALS)
-            .fetch_one(pool)
-            .await?
-            .into_model()
+            query_as::<_, TotalsRow>(TOTALS).fetch_one(pool).await?.into_model()
         }
 
         pub async fn running(pool: &Reader, owner: OwnerId) -> sqlx::Result<Vec<Running>> {
@@ -102,10 +99,12 @@ macro_rules! invocation_reads {
         }
 
         pub async fn result(pool: &Reader, id: InvocationId) -> sqlx::Result<Option<StoredResult>> {
-            let row = query_as::<_, ResultRow>("SELECT result_type, result, attempts FROM invocations WHERE id = $1")
-                .bind(Id(id.0))
-                .fetch_optional(pool)
-                .await?;
+            let row = query_as::<_, ResultRow>(
+                "SELECT result_type, result, attempts FROM invocations WHERE id = $1",
+            )
+            .bind(Id(id.0))
+            .fetch_optional(pool)
+            .await?;
             row.map_or(Ok(None), ResultRow::into_model)
         }
 
@@ -118,13 +117,19 @@ macro_rules! invocation_reads {
         }
 
         /// Few invocations have just ended, however many the function has had before: so no index over functions is used.
-        fn records_by_end(filter: &RecordFilter, (from, to): (Timestamp, Timestamp)) -> QueryBuilder<$database> {
+        fn records_by_end(
+            filter: &RecordFilter,
+            (from, to): (Timestamp, Timestamp),
+        ) -> QueryBuilder<$database> {
             let mut query = QueryBuilder::<$database>::new(concat!(
                 "SELECT ",
                 record_columns!(),
                 " FROM invocations WHERE finished_at >= "
             ));
-            query.push_bind(from.as_millisecond()).push(" AND finished_at <= ").push_bind(to.as_millisecond());
+            query
+                .push_bind(from.as_millisecond())
+                .push(" AND finished_at <= ")
+                .push_bind(to.as_millisecond());
             if let Some(function) = &filter.function {
                 query.push(" AND function_name || '' = ").push_bind(function.as_str().to_owned());
             }
@@ -162,11 +167,16 @@ macro_rules! invocation_reads {
             filter: &RecordFilter,
             state: Option<State>,
         ) {
-            let values = [filter.function.as_ref().map(|name| name.as_str().to_owned()), state.map(|state| state.as_str().to_owned())];
+            let values = [
+                filter.function.as_ref().map(|name| name.as_str().to_owned()),
+                state.map(|state| state.as_str().to_owned()),
+            ];
             let (index, order) = match values {
                 [None, None] => ("(id)", "id DESC"),
                 [None, Some(_)] => ("(state, id)", "state DESC, id DESC"),
-                [Some(_), _] => ("(function_name, state, id)", "function_name DESC, state DESC, id DESC"),
+                [Some(_), _] => {
+                    ("(function_name, state, id)", "function_name DESC, state DESC, id DESC")
+                }
             };
             let (first, last) = id_range(filter);
             query.push(" FROM invocations WHERE ");
