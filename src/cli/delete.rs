@@ -209,22 +209,4 @@ mod tests {
             assert_eq!(told(waiting, running).as_deref(), Some(line));
         }
     }
-
-    #[test]
-    fn what_went_with_a_function_is_told_after_its_name() {
-        let name: FunctionName = "f".parse().unwrap();
-        for (cancelled, secrets, line) in [
-            (None, None, "deleted f"),
-            (Some(0), Some(0), "deleted f"),
-            (Some(1), Some(0), "deleted f; 1 waiting invocation was cancelled"),
-            (Some(0), Some(1), "deleted f; its secret was deleted, too"),
-            (
-                Some(2),
-                Some(3),
-                "deleted f; 2 waiting invocations were cancelled; its 3 secrets were deleted, too",
-            ),
-        ] {
-            assert_eq!(result(&name, &Deleted { cancelled, secrets }), line);
-        }
-    }
 }

@@ -268,6 +268,6 @@ async fn a_token_that_is_refused_is_told_with_its_source(platform: &TestPlatform
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(6), "{stderr}");
     let source =
-        format!("hint: the token is that of {}, as config.toml says", folder.join("mine").display());
+        format!("; the token is that of {}, as config.toml says", folder.join("mine").display());
     assert!(stderr.contains(&source), "{stderr}");
 }

@@ -10,7 +10,7 @@ use super::*;
 use crate::support::postgres::{Database, psql, rows_read, wait_for_the_sessions_end};
 
 /// Of the rows that one invocation needs.
-const FEW: i64 = 1000;
+const FEW: i64 = 2000;
 const MANY: usize = 20_000;
 
 /// What happens to an async invocation, with all that a sweep does.
