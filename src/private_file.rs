@@ -38,7 +38,8 @@ pub enum Rule {
     OursWithoutLink,
     /// A secret whose path was given: ours, or root's and readable by a group, as Kubernetes and systemd mount secrets.
     Given,
-    /// The same, or a pipe (`<(…)` of a shell), which has no other readers.
+    /// The same, or a pipe (`<(…)` of a shell), which has no other readers. For a user other than root, root's file may be readable
+    /// by all.
     GivenOrPipe,
     /// No secret: ours or root's, and others do not write to it.
     Settings,
@@ -177,6 +178,8 @@ impl Rule {
         let (is_ours, is_roots) = (uid == user, uid == 0);
         let forbidden = match self {
             Self::Ours | Self::OursWithoutLink => 0o077,
+            // Docker mounts its secrets like this for everybody in the container.
+            Self::GivenOrPipe if is_roots && !is_ours => 0o022,
             Self::Given | Self::GivenOrPipe if is_roots => 0o027,
             Self::Given | Self::GivenOrPipe => 0o077,
             // Many systems give each user a group of the same number, and let it write to all that the user makes.
@@ -184,7 +187,7 @@ impl Rule {
             Self::Settings => 0o022,
         };
         let may_be_roots = !matches!(self, Self::Ours | Self::OursWithoutLink);
-        if !is_ours && !(is_roots && may_be_roots) {
+        if !(is_ours || is_roots && may_be_roots) {
             return Some(Problem::NotOurs);
         }
         let fix = match self {
@@ -258,14 +261,18 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_root_has_mounted_may_be_read_by_a_group_and_by_nobody_else() {
+    fn a_secret_that_root_has_mounted_may_be_read_by_a_group_and_a_token_by_all() {
         for rule in [Rule::Given, Rule::GivenOrPipe] {
             for mode in [0o400, 0o440, 0o640] {
                 assert_eq!(problem(rule, 0, mode), None, "{mode:o}");
             }
-            for mode in [0o644, 0o444, 0o460] {
-                assert_eq!(problem(rule, 0, mode), Some(Problem::Open(Fix::Mount)), "{mode:o}");
+            // A token may be mounted for everybody in a container.
+            let may_be_read = rule == Rule::GivenOrPipe;
+            for mode in [0o644, 0o444] {
+                let open = (!may_be_read).then_some(Problem::Open(Fix::Mount));
+                assert_eq!(problem(rule, 0, mode), open, "{mode:o}");
             }
+            assert_eq!(problem(rule, 0, 0o460), Some(Problem::Open(Fix::Mount)));
             assert_eq!(
                 problem(rule, 1000, 0o440),
                 Some(Problem::Open(Fix::Close)),

@@ -167,7 +167,7 @@ mod tests {
         let (a, b) = (stored(None, "A"), stored(None, "B"));
         versions.are_stored([a.clone(), b.clone()]);
         let _earlier = versions.hold(Slot(1), &function(), read(&[a.clone(), b]));
-        let _active = versions.hold(Slot(2), &function(), read(&[a.clone()]));
+        let _active = versions.hold(Slot(2), &function(), read(std::slice::from_ref(&a)));
         let now = [a, stored(None, "B")];
         assert_eq!(versions.are_stored(now.clone()), outdated(1));
         assert_eq!(versions.are_stored(now), [], "it was said once");
@@ -201,7 +201,7 @@ mod tests {
         assert_eq!(versions.are_stored([new.clone()]), []);
         let _old = versions.hold(Slot(1), &function(), read(&[old]));
         assert!(is_doubted(&versions) && !is_doubted(&versions), "once");
-        let _new = versions.hold(Slot(2), &function(), read(&[new.clone()]));
+        let _new = versions.hold(Slot(2), &function(), read(std::slice::from_ref(&new)));
         assert!(!is_doubted(&versions), "it has what is stored");
         assert_eq!(versions.are_stored([new]), outdated(1));
     }
@@ -210,7 +210,7 @@ mod tests {
     fn a_change_elsewhere_and_an_instance_that_is_gone_are_nobodys_business() {
         let versions = Arc::<SecretVersions>::default();
         let own = stored(Some(function()), "A");
-        let held = versions.hold(Slot(1), &function(), read(&[own.clone()]));
+        let held = versions.hold(Slot(1), &function(), read(std::slice::from_ref(&own)));
         let other = stored(Some("g".parse().unwrap()), "A");
         assert_eq!(versions.are_stored([own.clone(), stored(None, "A"), other]), []);
         let (_, version, key) = own;

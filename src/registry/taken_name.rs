@@ -16,7 +16,7 @@ impl Registry {
             tracing::debug!(error = %chain(&error), "whether the token has expired is not known");
             None
         });
-        let there = there.map(|token| info(token));
+        let there = there.map(info);
         name_is_taken(name, there.filter(|token| token.expired).and_then(|token| token.expires_at))
             .into()
     }

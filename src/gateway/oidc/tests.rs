@@ -55,8 +55,8 @@ fn verdict(oidc: &Oidc, token: &str) -> Result<Arc<Caller>, Rejected> {
     }
 }
 
-fn at_once(oidc: &Oidc, token: &str) -> Result<Caller, Problem> {
-    verdict(oidc, token).map(|caller| caller.as_ref().clone()).map_err(|rejected| *rejected.failure.0)
+fn at_once(oidc: &Oidc, token: &str) -> Result<Caller, Box<Problem>> {
+    verdict(oidc, token).map(|caller| caller.as_ref().clone()).map_err(|rejected| rejected.failure.0)
 }
 
 fn refused(oidc: &Oidc, token: &str) -> (u16, String) {
