@@ -3,14 +3,14 @@
 //! knew when it read the value.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard},
 };
 
 use tokio::sync::Notify;
 
 use super::pool::Slot;
-use crate::model::{FunctionName, KeyId, SecretName, SecretPlace, SecretVersion};
+use crate::model::{FunctionId, FunctionName, KeyId, SecretName, SecretPlace, SecretVersion};
 
 /// A stored secret, apart from its value.
 pub type StoredVersion = (SecretVersion, KeyId);
@@ -27,6 +27,8 @@ struct State {
     /// None until they were read.
     stored: Option<HashMap<SecretPlace, StoredVersion>>,
     held: BTreeMap<Slot, Held>,
+    /// Functions that have to be read again, too.
+    doubtful: BTreeSet<FunctionId>,
 }
 
 /// The values that an instance has.
@@ -67,7 +69,7 @@ impl SecretVersions {
     ) -> Vec<(Slot, FunctionName)> {
         let stored = stored.into_iter().map(|(place, version, key)| (place, (version, key)));
         let mut state = self.lock();
-        let State { stored: known, held } = &mut *state;
+        let State { stored: known, held, doubtful: _ } = &mut *state;
         let stored = known.insert(stored.collect());
         let outdated = held.iter_mut().filter(|(_, held)| !held.is_told && held.is_outdated(stored));
         let told = outdated.map(|(slot, held)| {
@@ -103,6 +105,17 @@ impl SecretVersions {
     /// Has the stored ones read again, at once.
     pub fn doubt(&self) {
         self.doubts.notify_one();
+    }
+
+    /// Has the stored ones and this function read again, at once.
+    pub fn doubt_with(&self, function: FunctionId) {
+        self.lock().doubtful.insert(function);
+        self.doubt();
+    }
+
+    /// Returns the functions that have to be read again, each once.
+    pub fn doubtful(&self) -> BTreeSet<FunctionId> {
+        std::mem::take(&mut self.lock().doubtful)
     }
 
     /// Returns when they have to be read again. Cancel safe.

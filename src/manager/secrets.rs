@@ -68,9 +68,9 @@ impl SecretReader {
             let versions = secrets.iter().map(|secret| (secret.place.name.clone(), secret.version));
             self.versions.hold(slot, &revision.name, versions.collect())
         });
-        // Whoever follows the secrets looks at them at once: others may have been set, or this host may be no use for them.
+        // Whoever follows them and the function reads both at once: there may be others, or this host may be no use for them.
         if !is_confirmed || matches!(opened, Err(StartFailure::NoKey(_))) {
-            self.versions.doubt();
+            self.versions.doubt_with(revision.function);
         }
         Ok((opened?, held))
     }

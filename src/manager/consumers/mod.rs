@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     commands::{Command, Dispatch},
-    retry::Retry,
+    retry::{PAUSE, Retry},
     shared::Shared,
 };
 use crate::{
@@ -82,6 +82,8 @@ struct Followed {
     held: HashMap<FunctionId, LeftToOthers>,
     fits: Fits,
     secrets: FollowedSecrets,
+    /// Functions to be read after the secrets.
+    doubtful: BTreeSet<FunctionId>,
     unusable: watch::Sender<Vec<(FunctionId, String)>>,
     /// Languages that some function was seen in.
     languages: HashSet<Language>,
@@ -101,6 +103,7 @@ impl Followed {
         Self {
             fits: Fits::new(shared.clone()),
             secrets: FollowedSecrets::new(shared.clone()),
+            doubtful: BTreeSet::new(),
             held: HashMap::new(),
             unusable,
             shared,
@@ -125,7 +128,13 @@ impl Followed {
         let every = self.shared.limits.reread;
         let mut tick = tokio::time::interval_at(Instant::now() + every, every);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let versions = self.shared.secrets.versions.clone();
+        let mut not_before = Instant::now();
         loop {
+            let doubted = async {
+                tokio::time::sleep_until(not_before).await;
+                versions.doubted().await;
+            };
             let reading = tokio::select! {
                 event = events.next() => match event {
                     Some(event) => {
@@ -136,7 +145,7 @@ impl Followed {
                     None => return Ok(()),
                 },
                 _ = tick.tick() => Reading::All,
-                () = self.shared.secrets.versions.doubted() => Reading::Secrets,
+                () = doubted => Reading::Secrets,
                 answered = self.fits.answered() => {
                     for function in answered {
                         self.read_one(function).await?;
@@ -151,7 +160,14 @@ impl Followed {
             };
             match reading {
                 Reading::One(function) => self.read_one(function).await?,
-                Reading::Secrets => self.read_secrets().await?,
+                Reading::Secrets => match self.read_secrets().await {
+                    // Every instance that starts while the store is away doubts them: nothing else is read for that.
+                    Err(error) if error.is_transient() => {
+                        not_before = Instant::now() + PAUSE;
+                        versions.doubt();
+                    }
+                    read => read?,
+                },
                 Reading::Nothing => {}
                 Reading::All => self.read_all().await?,
             }
@@ -174,14 +190,17 @@ impl Followed {
         Ok(())
     }
 
-    /// Reads which secrets there are, and the functions that get another one than before.
+    /// Reads which secrets there are, and the functions that get another one than before or are in doubt.
     async fn read_secrets(&mut self) -> Result<(), store::Error> {
+        self.doubtful.extend(self.shared.secrets.versions.doubtful());
         self.read_versions().await?;
-        for id in self.secrets.changed() {
+        self.doubtful.extend(self.secrets.changed());
+        while let Some(id) = self.doubtful.first().copied() {
             match self.shared.store.active_function(id).await? {
                 Some(found) => self.is_there(found),
                 None => self.is_gone(id),
             }
+            self.doubtful.remove(&id);
         }
         Ok(())
     }
@@ -254,17 +273,19 @@ impl Followed {
         let is_new = self.see_active(&function, held.as_ref());
         let SecretState { have_changed, unreadable } = self.secrets.look_at(&revision);
         if let Some(reason) = unreadable {
-            self.hold(&revision, held, Some(reason));
-            // After its consumers were told to stop: what is given back does not come here again.
-            return self.dispatch.send(Command::LeaveToOthers { function: function.id });
+            if self.hold(&revision, held, Some(reason)) {
+                // After its consumers were told to stop: what is given back does not come here again.
+                self.dispatch.send(Command::LeaveToOthers { function: function.id });
+            }
+            return;
         }
         let was_unusable = held.as_ref().is_some_and(|held| held.reason.is_some());
         if have_changed || was_unusable {
             self.dispatch.send(Command::SecretsChanged { function: function.id });
         }
         match self.fits.of(&revision) {
-            Fit::Asked => self.hold(&revision, held, None),
-            Fit::Unfit(reason) => self.hold(&revision, held, Some(reason)),
+            Fit::Asked => _ = self.hold(&revision, held, None),
+            Fit::Unfit(reason) => _ = self.hold(&revision, held, Some(reason)),
             Fit::Fits | Fit::Unknown(_) => {
                 if (is_new || held.is_some()) && revision.spec.scaling.min_instances > 0 {
                     self.dispatch.send(Command::Keep { revision: revision.clone() });
@@ -318,8 +339,13 @@ impl Followed {
         }
     }
 
-    /// Leaves a function to other managers; none as a reason: for now.
-    fn hold(&mut self, revision: &Revision, before: Option<LeftToOthers>, reason: Option<String>) {
+    /// Leaves a function to other managers; none as a reason: for now. Returns whether that is new.
+    fn hold(
+        &mut self,
+        revision: &Revision,
+        before: Option<LeftToOthers>,
+        reason: Option<String>,
+    ) -> bool {
         let (id, active) = (revision.function, revision.number);
         if let Some(one) = self.consuming.remove(&id) {
             one.stop.cancel();
@@ -339,6 +365,7 @@ impl Followed {
         if is_new && (is_unusable || was_unusable) {
             self.report_unusable();
         }
+        is_new
     }
 
     fn report_unusable(&self) {

@@ -158,6 +158,8 @@ async fn without_its_key_a_function_is_left_to_others_and_its_old_instances_are_
     bench.followed.read_secrets().await.unwrap();
     assert_eq!(bench.told(), ["active 1", "outdated 1", "left"]);
     assert!(stop.is_cancelled() && bench.followed.consuming.is_empty());
+    bench.followed.read_one(revision.function).await.unwrap();
+    assert!(bench.told().is_empty(), "it was said");
     // One that was given what was read last, while the store did not answer.
     let last = vec![("A".parse().unwrap(), SecretVersion::new())];
     let _last = bench.shared.secrets.versions.hold(Slot(3), &revision.name, last);
@@ -167,5 +169,20 @@ async fn without_its_key_a_function_is_left_to_others_and_its_old_instances_are_
     bench.followed.read_secrets().await.unwrap();
     assert_eq!(bench.told(), ["changed"]);
     assert!(bench.followed.consuming.contains_key(&revision.function));
+    bench.close().await;
+}
+
+#[tokio::test]
+async fn after_a_start_without_its_key_the_function_is_read_again_too() {
+    let mut bench = Bench::new().await;
+    bench.set_at(place(None, "A"), &bench.other).await;
+    let first = deployed_with(&*bench.store, names(&["A"])).await;
+    bench.followed.read_all().await.unwrap();
+    assert_eq!(bench.told(), ["active 1", "left"]);
+    deployed_with(&*bench.store, names(&[])).await;
+    let Shared { secrets, revisions, .. } = &*bench.shared;
+    assert!(secrets.values(revisions, &first, Some(Slot(1))).await.is_err());
+    bench.followed.read_secrets().await.unwrap();
+    assert_eq!(bench.told(), ["active 2", "changed"]);
     bench.close().await;
 }

@@ -12,6 +12,7 @@ use super::{
         instance::shape::Shape,
         logs::Sink,
         pool::{Event, Key, Needs, Rejection, Slot, WorkId},
+        retry,
         start_failure::StartFailure,
         work::{Run, Work},
     },
@@ -89,6 +90,10 @@ impl Dispatcher {
         let commands = self.commands.clone();
         match why {
             Rejection::ToOthers => self.beside(|shared| async move { work.give_back(&shared).await }),
+            Rejection::ToOthersLater => self.beside(|shared| async move {
+                let _ = tokio::time::timeout(retry::PAUSE, shared.given_up.cancelled()).await;
+                work.give_back(&shared).await;
+            }),
             Rejection::Outdated => {
                 self.beside(|shared| async move { begin::admit_again(*work, &shared, &commands) });
             }

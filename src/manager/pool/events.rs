@@ -138,6 +138,8 @@ pub enum Rejection {
     StartFailed(Slot),
     /// It goes back to its queue: the manager is stopping, or cannot start the function now.
     ToOthers,
+    /// It goes back to its queue after a pause: its revision cannot be started here, and it may come here again at once.
+    ToOthersLater,
     /// Another revision is active by now, and this work is not bound to the one it waited for.
     Outdated,
     /// Its function was deleted.

@@ -143,7 +143,7 @@ fn needs_of(key: Key) -> Needs {
 
 const MAX_STARTS: usize = 3;
 const BUDGET: u64 = 5 * 128;
-const MAX_INSTANCES: u32 = 3;
+const MAX_INSTANCES: u32 = 2;
 const IDLE: Duration = Duration::from_secs(1);
 
 impl World {
@@ -164,6 +164,7 @@ impl World {
             self.drained.insert(slot);
         }
         assert!(self.of_function(key) <= MAX_INSTANCES as usize, "too many instances");
+        assert!(self.with_outdated(key) <= 2 * MAX_INSTANCES as usize, "too many with outdated ones");
         assert!(self.memory() <= BUDGET, "too much memory");
     }
 
@@ -203,12 +204,35 @@ impl World {
         }
     }
 
-    /// Returns the number of a function's instances that count among its `max_instances`.
-    fn of_function(&self, key: Key) -> usize {
+    fn live(&self, key: Key) -> impl Iterator<Item = &Slot> {
         let idle = self.idle.iter().map(|(slot, (key, _))| (slot, key));
         let live = self.starting.iter().chain(&self.busy).chain(idle);
-        let counts = |slot: &Slot| !self.outdated.contains_key(slot);
-        live.filter(|&(slot, other)| other.function == key.function && counts(slot)).count()
+        live.filter(move |(_, other)| other.function == key.function).map(|(slot, _)| slot)
+    }
+
+    /// Returns the number of a function's instances that count among its `max_instances`.
+    fn of_function(&self, key: Key) -> usize {
+        self.live(key).filter(|&slot| !self.outdated.contains_key(slot)).count()
+    }
+
+    fn with_outdated(&self, key: Key) -> usize {
+        self.live(key).count()
+    }
+
+    /// Returns the places that will be taken of instances that are being started: an outdated one runs what came before that.
+    fn coming(&self, key: Key) -> usize {
+        let starting = self.starting.iter().filter(|(_, one)| **one == key).map(|(slot, _)| slot);
+        let (outdated, others): (Vec<_>, Vec<_>) =
+            starting.partition(|&slot| self.outdated.contains_key(slot));
+        let mut since: Vec<WorkId> = outdated.into_iter().map(|slot| self.outdated[slot]).collect();
+        since.sort_unstable();
+        let places = concurrency(key) as usize;
+        let waits = |work: &WorkId| self.work[work] == key && !self.settled.contains(work);
+        let taken = since.into_iter().fold(0, |taken, since| {
+            let before = self.work.range(..since).filter(|&(work, _)| waits(work)).count();
+            taken + places.min(before.saturating_sub(taken))
+        });
+        others.len() * places + taken
     }
 
     /// Returns the memory of the functions' instances.
@@ -633,7 +657,7 @@ impl World {
         assert_eq!(pool_size, world_size, "pool and world agree on what exists");
         for (key, line) in &self.pool.lines {
             assert!(!self.left_to_others.contains(&key.function), "it waits for nothing");
-            if line.len() > self.pool.coming_places(*key) {
+            if line.len() > self.coming(*key) {
                 self.assert_held_up_by_others(*key);
             }
         }
@@ -652,6 +676,7 @@ impl World {
         let is_ready = self.ready.values().any(|class| Some(*class) == class_of(key));
         assert!(
             self.of_function(key) >= MAX_INSTANCES as usize
+                || self.with_outdated(key) >= 2 * MAX_INSTANCES as usize
                 || self.memory() + 128 > BUDGET
                 || (self.is_paused(key) && !is_ready)
                 || (self.ordinary_starts() >= MAX_STARTS && !is_ready),

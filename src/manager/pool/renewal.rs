@@ -9,8 +9,8 @@
 //!   runs what had arrived before it was outdated, up to its places, and goes after that. What comes later gets another one.
 //!
 //! What comes afterwards gets new instances, and so does `min_instances`. An outdated one does not count among its function's
-//! `max_instances`, or one long run on it would keep all other calls waiting; its memory counts until it is gone. Prewarmed
-//! instances and checks have no secrets, and stay.
+//! `max_instances`, or one long run on it would keep all other calls waiting; but with them there are at most twice as many. Its
+//! memory counts until it is gone. Prewarmed instances and checks have no secrets, and stay.
 
 use super::{Action, Instance, Life, Line, Pool, Rejection, Slot};
 use crate::model::FunctionId;
@@ -44,20 +44,21 @@ impl Pool {
             self.replace(slot, actions);
         }
         for (_, line) in self.lines.iter_mut().filter(|(key, _)| key.function == function) {
-            give_back(line, actions);
+            give_back(line, Rejection::ToOthers, actions);
         }
     }
 
-    /// A start has failed, and every other one of its revision would.
+    /// A start has failed, and every other one of its revision would. Its work may come here again: the function's queues are
+    /// open if another revision is active.
     pub(super) fn cannot_start_here(&mut self, slot: Slot, actions: &mut Vec<Action>) {
         let Some(Instance { key, .. }) = self.instances.remove(&slot) else { return };
         if let Some(line) = self.lines.get_mut(&key) {
-            give_back(line, actions);
+            give_back(line, Rejection::ToOthersLater, actions);
         }
     }
 }
 
-fn give_back(line: &mut Line, actions: &mut Vec<Action>) {
+fn give_back(line: &mut Line, why: Rejection, actions: &mut Vec<Action>) {
     let waiting = line.sync.drain(..).chain(line.background.drain(..));
-    actions.extend(waiting.map(|one| Action::Reject { work: one.work, why: Rejection::ToOthers }));
+    actions.extend(waiting.map(|one| Action::Reject { work: one.work, why }));
 }

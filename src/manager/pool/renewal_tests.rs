@@ -202,12 +202,26 @@ fn while_a_function_is_left_to_others_its_instances_go_and_its_work_goes_to_them
 }
 
 #[test]
-fn what_waits_for_a_start_that_cannot_be_made_here_goes_to_others() {
+fn what_waits_for_a_start_that_cannot_be_made_here_goes_to_others_after_a_pause() {
     let (mut pool, now) = (pool(), Instant::now());
     let needs = needs(1, SECOND);
     pool.handle(call(0, needs), now);
     pool.handle(arrived(1, Mode::Async, needs), now);
     let failed = Event::CannotStartHere { slot: Slot(0) };
-    assert_eq!(pool.handle(failed, now), [to_others(0), to_others(1)]);
+    let later = |work| Action::Reject { work: WorkId(work), why: Rejection::ToOthersLater };
+    assert_eq!(pool.handle(failed, now), [later(0), later(1)]);
     assert!(pool.is_empty());
+}
+
+#[test]
+fn there_are_at_most_twice_as_many_with_those_that_are_outdated() {
+    let (mut pool, now) = (pool(), Instant::now());
+    let needs = needs(1, SECOND);
+    for number in 0..2 {
+        assert_eq!(pool.handle(call(number, needs), now), [start(number)]);
+        pool.handle(Event::Started { slot: Slot(number) }, now);
+        pool.handle(outdated(number), now);
+    }
+    assert_eq!(pool.handle(call(2, needs), now), [], "two run on with old values");
+    assert_eq!(pool.handle(finished(0), now), [stop(0), start(2)]);
 }

@@ -139,14 +139,16 @@ impl Pool {
         line.since().is_some_and(|since| now.saturating_duration_since(since) >= STARVING)
             && used + line.needs.memory > self.limits.memory_budget
             && self.starting(key) == 0
-            && self.staying(key.function) < line.needs.max_instances as usize
+            && !self.has_all(key.function, line.needs)
             && !self.is_paused(key, now)
     }
 
-    /// Returns the number of a function's instances that count among its `max_instances`. One that is outdated does not: one
-    /// long run on it would keep all calls from the new value.
-    fn staying(&self, function: FunctionId) -> usize {
-        self.count(|i| i.key.function == function && i.life != Life::Stopping && i.outdated.is_none())
+    /// Returns whether a function has as many instances as it may. One that is outdated does not count among its
+    /// `max_instances`: one long run on it would keep all calls from the new value. With those there are at most twice as many.
+    fn has_all(&self, function: FunctionId, needs: Needs) -> bool {
+        let max = needs.max_instances as usize;
+        let is_live = |i: &Instance| i.key.function == function && i.life != Life::Stopping;
+        self.count(|i| is_live(i) && i.outdated.is_none()) >= max || self.count(is_live) >= 2 * max
     }
 
     pub(super) fn start(
@@ -202,7 +204,7 @@ impl Pool {
         if self.draining || (!prewarmed && starts >= self.limits.max_starts) {
             return false;
         }
-        if self.staying(key.function) >= needs.max_instances as usize {
+        if self.has_all(key.function, needs) {
             // An idle instance of another revision must not keep this one from ever starting.
             let other = self.idle().find(|(_, i)| i.key.function == key.function && i.key != key);
             if let Some(slot) = other.map(|(slot, _)| *slot) {
