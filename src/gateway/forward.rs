@@ -7,11 +7,11 @@ use axum::{
     http::{HeaderMap, HeaderName, Method, header, request::Parts},
     response::Response,
 };
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    http::{Answer, CallRequest, CheckedToken, Failure, Peer, Unanswered},
+    http::{Answer, CallRequest, CheckedToken, Failure, Peer, TokenRefused, Unanswered},
     model::{CallAnswer, Problem, api::Health, code},
     units::show_duration,
 };
@@ -110,15 +110,17 @@ impl Upstream {
     }
 
     /// The same for a request that only looks on, maybe for long: when the gateway stops, or its token is refused, it ends
-    /// instead of being waited for.
+    /// instead of being waited for. An answer that has begun breaks off at a refusal, which `on_refusal` hears of.
     pub async fn watch(
         &self,
         parts: Parts,
         body: Body,
         stop: CancellationToken,
         token: CheckedToken,
+        on_refusal: impl FnOnce(&Problem) + Send + 'static,
     ) -> Answer {
         let answer = tokio::select! {
+            biased;
             answer = self.forward(parts, body) => answer?,
             refused = token.refused() => return Err(refused),
             () = stop.cancelled() => {
@@ -131,13 +133,28 @@ impl Upstream {
             return Ok(answer);
         }
         let (head, body) = answer.into_parts();
-        let is_over = async move {
+        let is_over = Box::pin(async move {
             tokio::select! {
-                () = stop.cancelled() => {}
-                _ = token.refused() => {}
+                biased;
+                () = stop.cancelled() => None,
+                Failure(why) = token.refused() => {
+                    if matches!(why.status, 401 | 403) {
+                        on_refusal(&why);
+                    }
+                    Some(why)
+                }
             }
-        };
-        let body = body.into_data_stream().take_until(is_over);
+        });
+        let body = stream::unfold(Some((body.into_data_stream(), is_over)), |rest| async move {
+            let (mut body, mut is_over) = rest?;
+            tokio::select! {
+                biased;
+                refused = &mut is_over => {
+                    refused.map(|why| (Err(axum::Error::new(TokenRefused::new(why))), None))
+                }
+                piece = body.next() => piece.map(|piece| (piece, Some((body, is_over)))),
+            }
+        });
         Ok(Response::from_parts(head, Body::from_stream(body)))
     }
 

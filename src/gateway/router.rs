@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::{
     Json, Router,
     extract::{RawPathParams, Request, State},
+    http::header,
     response::Response,
     routing::get,
 };
@@ -69,8 +70,11 @@ async fn answer(
     match gateway.admit(endpoint, &path, &mut request) {
         Ok(admitted) => adapter(gateway, admitted, request).await,
         Err(refused) => {
-            // A client that is still sending would see a reset in place of the answer.
-            throw_away(&mut request.into_body()).await;
+            // A client that is still sending would see a reset in place of the answer. One that waits for leave to send gets
+            // it at once.
+            if !request.headers().contains_key(header::EXPECT) {
+                throw_away(&mut request.into_body()).await;
+            }
             Err(refused)
         }
     }

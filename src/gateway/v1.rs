@@ -56,7 +56,14 @@ async fn passed_on(gateway: &Gateway, admitted: Admitted, request: Request) -> A
         AnsweredBy::Scheduler | AnsweredBy::Gateway => &gateway.scheduler,
     };
     let answer = match endpoint.watches {
-        true => role.watch(parts, body, gateway.stop.clone(), sent_by.token.clone()).await,
+        true => {
+            let (stop, token) = (gateway.stop.clone(), sent_by.token.clone());
+            let (refusals, sender, about) = (gateway.refusals.clone(), sent_by.clone(), target.clone());
+            let on_refusal = move |problem: &Problem| {
+                refusals.of_caller(&sender, endpoint, about, Some(&problem.detail));
+            };
+            role.watch(parts, body, stop, token, on_refusal).await
+        }
         false => role.forward(parts, body).await,
     };
     let answer = answer.unwrap_or_else(Failure::into_response);
@@ -87,8 +94,10 @@ pub async fn noted(
     let problem: Option<Problem> = serde_json::from_slice(&bytes).ok();
     let why = problem.as_ref().map(|problem| problem.detail.as_str());
     gateway.refusals.of_caller(sent_by, endpoint, target, why);
-    // Of the body that has come, which may be cut.
-    head.headers.remove(header::CONTENT_LENGTH);
+    // Of the body that has come, which may be cut. HEAD has none, and tells its length all the same.
+    if !bytes.is_empty() {
+        head.headers.remove(header::CONTENT_LENGTH);
+    }
     Response::from_parts(head, bytes.into())
 }
 
@@ -110,7 +119,10 @@ pub fn shortcut(gateway: Arc<Gateway>) -> Shortcut {
                     gateway.authorise(&sent_by, &route::INVOKE.endpoint, Some(&function))
                 {
                     return Ok(Box::pin(async move {
-                        throw_away(&mut request.into_body()).await;
+                        // One that waits for leave to send gets the answer at once.
+                        if !request.headers().contains_key(header::EXPECT) {
+                            throw_away(&mut request.into_body()).await;
+                        }
                         refused.into_response()
                     }));
                 }

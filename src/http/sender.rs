@@ -43,6 +43,10 @@ impl SentBy {
 /// A request whose token was checked within this time is acted on without another check.
 const HOLDS: Duration = Duration::from_secs(2);
 
+/// Where it cannot be found out whether a token still holds, that is tried again after this pause, so often.
+const PAUSE: Duration = Duration::from_secs(1);
+const ATTEMPTS: u32 = 5;
+
 /// A token that was accepted, and the way to check it again.
 #[derive(Clone)]
 pub struct CheckedToken {
@@ -73,15 +77,30 @@ impl CheckedToken {
         Body::new(CheckedBody { body, token: self.clone(), state: BodyState::Coming })
     }
 
-    /// Waits until the token is refused, and returns why.
+    /// Waits until the token is refused, or for long cannot be checked, and returns why.
     pub async fn refused(&self) -> Failure {
+        self.refused_with(PAUSE).await
+    }
+
+    async fn refused_with(&self, pause: Duration) -> Failure {
+        let mut unanswered = 0;
         loop {
             // From before the check on, so that no change comes between the two.
             let change = self.known.may_change(self.text());
-            if let Err(refused) = self.check_again().await {
-                return refused;
+            match self.check_again().await {
+                Ok(()) => {
+                    unanswered = 0;
+                    change.await;
+                }
+                Err(refused) if matches!(refused.0.status, 401 | 403) => return refused,
+                Err(failure) => {
+                    unanswered += 1;
+                    if unanswered == ATTEMPTS {
+                        return failure;
+                    }
+                    tokio::time::sleep(pause).await;
+                }
             }
-            change.await;
         }
     }
 
@@ -115,12 +134,17 @@ pub(super) fn bearer(value: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
-/// The token of a request was refused while the body came.
+/// The token of a request was refused while its body, or the answer's, came.
 #[derive(Debug, thiserror::Error)]
 #[error("the request's token was refused while the body came")]
-pub(super) struct TokenRefused(Box<Problem>);
+pub struct TokenRefused(Box<Problem>);
 
 impl TokenRefused {
+    /// Makes one with the reason.
+    pub fn new(why: Box<Problem>) -> Self {
+        Self(why)
+    }
+
     pub(super) fn problem(&self) -> Problem {
         Problem::clone(&self.0)
     }
@@ -172,7 +196,7 @@ impl hyper::body::Body for CheckedBody {
                     };
                     return Poll::Ready(match checked {
                         Ok(()) => last.map(Ok),
-                        Err(Failure(why)) => Some(Err(axum::Error::new(TokenRefused(why)))),
+                        Err(Failure(why)) => Some(Err(axum::Error::new(TokenRefused::new(why)))),
                     });
                 }
                 BodyState::Over => return Poll::Ready(None),

@@ -11,6 +11,8 @@ use crate::model::code;
 #[derive(Default)]
 struct Tokens {
     is_revoked: AtomicBool,
+    /// So many of the next checks are answered 503.
+    unanswered: AtomicUsize,
     asked: AtomicUsize,
     changed: Arc<Notify>,
 }
@@ -24,7 +26,12 @@ impl Authenticate for Tokens {
         assert_eq!(token, "secret");
         self.asked.fetch_add(1, Ordering::SeqCst);
         let is_revoked = self.is_revoked.load(Ordering::SeqCst);
+        let one_less = |left: usize| left.checked_sub(1);
+        let is_away = self.unanswered.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok();
         Authentication::Asking(Box::pin(async move {
+            if is_away {
+                return Err(Problem::new(code::UNAVAILABLE, "away").into());
+            }
             if is_revoked {
                 return Err(Problem::new(code::UNAUTHORIZED, "revoked").into());
             }
@@ -120,4 +127,20 @@ async fn a_token_that_is_watched_is_looked_at_whenever_it_may_have_changed() {
     known.changed.notify_one();
     let Failure(why) = refused.await;
     assert_eq!(why.detail, "revoked");
+}
+
+#[tokio::test]
+async fn a_token_that_cannot_be_checked_for_a_moment_is_not_refused() {
+    let (token, known) = checked(FRESH);
+    known.unanswered.store(4, Ordering::SeqCst);
+    let mut refused = Box::pin(token.refused_with(Duration::ZERO));
+    while known.asked.load(Ordering::SeqCst) < 5 {
+        assert!(refused.as_mut().now_or_never().is_none());
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(refused.now_or_never().is_none(), "it holds");
+    known.unanswered.store(5, Ordering::SeqCst);
+    let Failure(why) = token.refused_with(Duration::ZERO).await;
+    assert_eq!((why.status, why.detail.as_str()), (503, "away"));
+    assert_eq!(known.asked.load(Ordering::SeqCst), 10);
 }

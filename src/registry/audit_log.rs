@@ -19,7 +19,7 @@ use axum::{
 use tokio::{sync::oneshot, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::{Registry, audit_batches::Batches, page};
+use super::{Registry, audit_batches::Batches, change::to_the_end, page};
 use crate::{
     http::{Answer, Failure, Query, read_body},
     model::{
@@ -266,7 +266,12 @@ pub async fn refusals(State(registry): State<Arc<Registry>>, request: Request) -
     })?;
     let entries: Vec<NewAuditEntry> = entries.into_iter().map(plain).collect();
     if !entries.is_empty() {
-        registry.store.append_audit(&entries).await?;
+        let changes = registry.changes.clone();
+        to_the_end(changes, async move {
+            registry.store.append_audit(&entries).await?;
+            Ok(())
+        })
+        .await?;
     }
     Ok(StatusCode::NO_CONTENT)
 }

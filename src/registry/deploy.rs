@@ -140,7 +140,10 @@ impl Registry {
     ) -> Answer<Result<Deployed, String>> {
         let Registration { by, refresh, notice, output } = rest;
         let (name, fresh) = (new.name.clone(), new.dependencies.clone().filter(|_| refresh));
-        let changes = self.secret_changes.lock().await;
+        let changes = match new.spec.secrets.is_empty() {
+            true => None,
+            false => Some(self.secret_changes.lock().await),
+        };
         self.check_secrets(&by, &name, &new.spec).await?;
         let mut added = self.store.add_revision(new.clone()).await;
         // It went, while this was built, with the last revision that had named it.
@@ -151,6 +154,11 @@ impl Registry {
             added = self.store.add_revision(new).await;
         }
         drop(changes);
+        if matches!(added, Err(store::Error::UnknownFate { .. }))
+            && let Ok(Some(function)) = self.store.function(&name).await
+        {
+            self.announce_changed(function.id).await;
+        }
         self.audit_unknown(&added, &by, action::DEPLOY, Some(name.to_string())).await;
         let revision = match added {
             Err(store::Error::Missing(what)) => return Ok(Err(what)),

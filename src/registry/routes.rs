@@ -39,7 +39,7 @@ use crate::{
         message::Change,
         route,
     },
-    store::Deletion,
+    store::{self, Deletion},
 };
 
 type Shared = State<Arc<Registry>>;
@@ -97,6 +97,8 @@ async fn deploy(
     let headers = parts.headers;
     let source = registry.check(function, archive).await?;
     let source = Source { check, refresh, ..source };
+    // The gateway notes a refusal by its status, which a stream has not.
+    registry.check_secrets(&caller, &source.name, &source.spec).await?;
     let streamed = headers
         .get(header::ACCEPT)
         .and_then(|value| value.to_str().ok())
@@ -278,12 +280,16 @@ async fn activate(
         if let Some(wanted) = &wanted {
             registry.check_kept_memory(&name, &wanted.spec).await?;
         }
-        let changes = registry.secret_changes.lock().await;
-        if let Some(wanted) = &wanted {
+        let mut changes = None;
+        if let Some(wanted) = wanted.filter(|wanted| !wanted.spec.secrets.is_empty()) {
+            changes = Some(registry.secret_changes.lock().await);
             registry.check_secrets(&caller, &name, &wanted.spec).await?;
         }
         let activated = registry.store.activate(&name, revision, expected).await;
         drop(changes);
+        if matches!(activated, Err(store::Error::UnknownFate { .. })) {
+            registry.announce_changed(function.id).await;
+        }
         registry.audit_unknown(&activated, &caller, action::ACTIVATE, Some(name.to_string())).await;
         let function = activated?;
         registry.announce_changed(function.id).await;

@@ -10,8 +10,8 @@ use crate::{
     http::Answer,
     keyring,
     model::{
-        Caller, FunctionName, FunctionPattern, FunctionSpec, Problem, SealedSecret, SecretName,
-        SecretPlace, StoredSecret, code, limits::MAX_LOAD,
+        Caller, FunctionName, FunctionSpec, Problem, SealedSecret, SecretName, SecretPlace,
+        StoredSecret, code, limits::MAX_LOAD,
     },
 };
 
@@ -45,16 +45,21 @@ impl Registry {
         &self,
         place: &SecretPlace,
         value: &[u8],
-        users: &[FunctionName],
+        users: &[(FunctionName, FunctionSpec)],
     ) -> Answer<()> {
-        for user in users {
-            let Some(spec) = self.active_spec(user).await? else { continue };
+        let size = size_of_value(value);
+        let old = self.store.secret(place).await?.map(|old| self.size_of(&old.secret));
+        // As most new values are. There may be many users, each of which has to be asked for.
+        if old.is_some_and(|old| size <= old) {
+            return Ok(());
+        }
+        for (user, spec) in users {
             let others: Vec<SecretName> =
                 spec.secrets.iter().filter(|name| **name != place.name).cloned().collect();
             let others = self.store.secrets_of(user, &others).await?;
             let others = others.iter().map(|one| (&one.secret.place.name, self.size_of(&one.secret)));
-            let new = (&place.name, size_of_value(value));
-            if let Some(large) = too_large(&spec, others.chain([new])) {
+            let new = (&place.name, size);
+            if let Some(large) = too_large(spec, others.chain([new])) {
                 let detail =
                     format!("with this value the function '{user}' could not be started: its {large}");
                 let hint =
@@ -74,16 +79,6 @@ impl Registry {
     }
 }
 
-/// The rights of a token for some functions, in a sentence.
-pub fn limits_of(caller: &Caller) -> String {
-    let patterns: Vec<&str> = caller.functions.iter().map(FunctionPattern::as_str).collect();
-    let shown = match caller.name.strip_prefix("token ") {
-        Some(name) => format!("the token '{name}'"),
-        None => format!("the caller '{}'", caller.name),
-    };
-    format!("{shown} is for the functions {}", patterns.join(", "))
-}
-
 /// A token for some functions gives these no secret that is for all functions. It is not told if there is one.
 fn check_own(
     caller: &Caller,
@@ -97,7 +92,7 @@ fn check_own(
     };
     match asked.iter().find(|name| !is_own(name)) {
         Some(name) if caller.is_limited() => {
-            let limits = limits_of(caller);
+            let limits = caller.reach_in_words();
             let detail = format!("{limits}, and '{function}' has no secret '{name}' of its own");
             let hint =
                 format!("set it for this function: cloudfunc secret set {name} --function {function}");

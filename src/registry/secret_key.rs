@@ -55,9 +55,13 @@ impl Registry {
             self.announce(Change::SecretChanged { place }).await;
         }
         let KeyRotated { rotated, unchanged, left, .. } = &done;
-        if all.is_ok() || *rotated > 0 {
+        let is_unknown = matches!(all, Err(store::Error::UnknownFate { .. }));
+        if all.is_ok() || *rotated > 0 || is_unknown {
             let rest = match &all {
                 Ok(()) => format!("{} left", left.len()),
+                Err(_) if is_unknown => {
+                    "then the store failed, and whether one more was encrypted is not known".to_owned()
+                }
                 Err(_) => "then the store failed".to_owned(),
             };
             let detail = format!("{rotated} encrypted with the key {key}, {rest}");

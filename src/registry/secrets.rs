@@ -12,7 +12,7 @@ use axum::{
     response::IntoResponse as _,
 };
 
-use super::{Registry, change::to_the_end, secret_checks::limits_of};
+use super::{Registry, change::to_the_end};
 use crate::{
     http::{Answer, At, CalledBy, Query, read_decoded},
     model::{
@@ -115,7 +115,7 @@ impl Registry {
         value: &[u8],
         existing: bool,
     ) -> Answer<SecretSet> {
-        let _changes = self.secret_changes.lock().await;
+        let changes = self.secret_changes.lock().await;
         // Asked before anything is changed, so that a failure leaves all as it was.
         let mut places = self.places().await?;
         if places.insert(place.clone()) && places.len() > MAX_SECRETS {
@@ -125,11 +125,13 @@ impl Registry {
         }
         let used_by = self.users_of(&place, &places).await?;
         self.check_room_for(&place, value, &used_by).await?;
+        let used_by = used_by.into_iter().map(|(function, _)| function).collect();
         let version = SecretVersion::new();
         let (key, sealed) = self.keyring.seal(&place, version, value);
         let set_by = caller.name.clone();
         let secret = SealedSecret { place: place.clone(), version, key, sealed, set_by };
         let put = self.store.put_secret(&secret, existing).await;
+        drop(changes);
         // After an error, too: it may have happened.
         if !matches!(put, Ok(None)) {
             self.announce(Change::SecretChanged { place: place.clone() }).await;
@@ -142,12 +144,13 @@ impl Registry {
     }
 
     async fn delete_secret(&self, caller: &Caller, place: SecretPlace, force: bool) -> Answer<()> {
-        let _changes = self.secret_changes.lock().await;
+        let changes = self.secret_changes.lock().await;
         let places = self.places().await?;
         if places.contains(&place) {
             self.check_unused(caller, &place, &places, force).await?;
         }
         let deleted = self.store.delete_secret(&place).await;
+        drop(changes);
         // After an error, too: it may have happened.
         if !matches!(deleted, Ok(false)) {
             self.announce(Change::SecretChanged { place: place.clone() }).await;
@@ -181,7 +184,7 @@ impl Registry {
         if force || place.function.is_some() && places.contains(&platforms) {
             return Ok(());
         }
-        let shown: Vec<String> = users.iter().take(NAMED).map(|name| format!("'{name}'")).collect();
+        let shown: Vec<String> = users.iter().take(NAMED).map(|(name, _)| format!("'{name}'")).collect();
         let more = match users.len() - shown.len() {
             0 => String::new(),
             more => format!(" and {more} more"),
@@ -203,25 +206,49 @@ impl Registry {
         Ok(all.into_iter().map(|(place, _, _)| place).collect())
     }
 
-    /// The functions whose active revision gets the secret at this place, which is one of `places`.
+    /// The functions whose active revision gets the secret at this place, which is one of `places`, with its manifest.
     async fn users_of(
         &self,
         place: &SecretPlace,
         places: &HashSet<SecretPlace>,
-    ) -> Answer<Vec<FunctionName>> {
-        let mut users = self.users(place.function.as_ref(), places).await?;
-        Ok(users.remove(place).unwrap_or_default())
+    ) -> Answer<Vec<(FunctionName, FunctionSpec)>> {
+        let mut users = Vec::new();
+        let add = |function: FunctionName, spec: FunctionSpec| {
+            if spec.secrets.contains(&place.name)
+                && got_from(&function, place.name.clone(), places) == *place
+            {
+                users.push((function, spec));
+            }
+        };
+        self.each_active(place.function.as_ref(), add).await?;
+        Ok(users)
     }
 
     /// The functions by the secrets that their active revisions get: their own of a name, else the platform's. Of one function,
     /// or of all.
     async fn users(&self, only: Option<&FunctionName>, places: &HashSet<SecretPlace>) -> Answer<Users> {
         let mut users = Users::new();
-        if let Some(function) = only {
-            let spec = self.active_spec(function).await?;
-            let names = spec.map(|spec| spec.secrets).unwrap_or_default();
-            add_user(&mut users, function, names, places);
-            return Ok(users);
+        let add = |function: FunctionName, spec: FunctionSpec| {
+            for name in spec.secrets {
+                let place = got_from(&function, name, places);
+                users.entry(place).or_default().push(function.clone());
+            }
+        };
+        self.each_active(only, add).await?;
+        Ok(users)
+    }
+
+    /// Calls `each` with every function, or with this one alone, and the manifest of its active revision.
+    async fn each_active(
+        &self,
+        only: Option<&FunctionName>,
+        mut each: impl FnMut(FunctionName, FunctionSpec),
+    ) -> Answer<()> {
+        if let Some(name) = only {
+            if let Some(spec) = self.active_spec(name).await? {
+                each(name.clone(), spec);
+            }
+            return Ok(());
         }
         let mut after = None;
         loop {
@@ -229,34 +256,26 @@ impl Registry {
             let is_last = page.len() < PAGE as usize;
             after = page.last().map(|active| active.function.name.clone());
             for active in page {
-                add_user(&mut users, &active.function.name, active.revision.spec.secrets, places);
+                each(active.function.name, active.revision.spec);
             }
             if is_last {
-                return Ok(users);
+                return Ok(());
             }
         }
     }
 
     /// The manifest of a function's active revision; none where it does not exist.
-    pub async fn active_spec(&self, function: &FunctionName) -> Answer<Option<FunctionSpec>> {
+    async fn active_spec(&self, function: &FunctionName) -> Answer<Option<FunctionSpec>> {
         let Some(function) = self.store.function(function).await? else { return Ok(None) };
         let active = self.store.revision(function.id, function.active_revision).await?;
         Ok(active.map(|active| active.spec))
     }
 }
 
-fn add_user(
-    users: &mut Users,
-    function: &FunctionName,
-    names: Vec<SecretName>,
-    places: &HashSet<SecretPlace>,
-) {
-    for name in names {
-        let own = SecretPlace { function: Some(function.clone()), name };
-        let place =
-            if places.contains(&own) { own } else { SecretPlace { function: None, name: own.name } };
-        users.entry(place).or_default().push(function.clone());
-    }
+/// Where a function gets the secret of this name from.
+fn got_from(function: &FunctionName, name: SecretName, places: &HashSet<SecretPlace>) -> SecretPlace {
+    let own = SecretPlace { function: Some(function.clone()), name };
+    if places.contains(&own) { own } else { SecretPlace { function: None, name: own.name } }
 }
 
 /// Refuses a token for some functions what is another function's, or the platform's.
@@ -284,7 +303,7 @@ fn invalid(place: &SecretPlace, problem: InvalidValue) -> Problem {
 
 /// It does not tell if the platform has one of that name.
 fn not_by(caller: &Caller, place: &SecretPlace) -> Problem {
-    let (limits, secret) = (limits_of(caller), said(place));
+    let (limits, secret) = (caller.reach_in_words(), said(place));
     let detail = format!("{limits}, and without the {secret} it may get one that is for all functions");
     Problem::new(code::FORBIDDEN, detail).hint("deploy the function without the secret first")
 }

@@ -50,8 +50,9 @@ const EVERY: Duration = Duration::from_secs(1);
 const SOON: Duration = Duration::from_secs(2);
 /// From the first one on, equal refusals are counted together for this time.
 const TOGETHER: Duration = Duration::from_secs(60);
-/// The longest time that the registry may take for them.
-const ANSWER: Duration = Duration::from_secs(2);
+/// The longest time that the registry may take for them: longer than its store's, so that none are stored and sent once more. A
+/// stop does not wait for so long.
+const ANSWER: Duration = Duration::from_secs(15);
 /// The most characters of a reason.
 const MAX_REASON: usize = 300;
 

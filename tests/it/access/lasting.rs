@@ -107,8 +107,26 @@ async fn a_followed_log_ends_with_its_token(platform: &TestPlatform) {
         if name == "revoked" {
             revoke(platform, name).await;
         }
-        let to_the_end = async { while followed.chunk().await.unwrap().is_some() {} };
-        tokio::time::timeout(within, to_the_end).await.expect("it ends with its token");
+        let to_the_end = async {
+            loop {
+                match followed.chunk().await {
+                    Ok(Some(_)) => {}
+                    ended => return ended,
+                }
+            }
+        };
+        let ended = tokio::time::timeout(within, to_the_end).await.expect("it ends with its token");
+        assert!(ended.is_err(), "it breaks off: {ended:?}");
+        let path = format!("/v1/audit-log?outcome=refused&caller=token%20{name}");
+        eventually("the refusal is in the audit log", || async {
+            let (_, page) = document(platform.get(&path)).await;
+            let items = page["items"].as_array().unwrap().clone();
+            let is_it = |entry: &Value| {
+                entry["detail"].as_str().is_some_and(|detail| detail.starts_with("GET /v1/logs: "))
+            };
+            items.iter().any(is_it).then_some(())
+        })
+        .await;
         assert_eq!(follow().await.unwrap().status(), 401);
         let goes_on = tokio::time::timeout(Duration::from_millis(10), other.next()).await.is_err();
         assert!(goes_on, "another one's is followed further");

@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 use super::{newest_key, request, set};
 use crate::{
     on_stack,
-    support::platform::{TestPlatform, document, problem},
+    support::{
+        eventually,
+        platform::{TestPlatform, document, packed, problem},
+    },
 };
 
 const CODE: (&str, &str) = ("function.py", "def handler(event):\n    return 'done'\n");
@@ -255,6 +258,19 @@ async fn a_token_for_some_functions_gives_them_no_secret_that_is_for_all(platfor
     assert_eq!((told.status, told.detail.as_str()), (403, detail));
     let hint = "set it for this function: cloudfunc secret set API_KEY --function a_2";
     assert_eq!(told.hint.as_deref(), Some(hint));
+    // A deploy whose steps are told is refused with a status, too, by which the gateway knows of it.
+    let deploy = with(Method::POST, "/v1/functions/a_2/revisions")
+        .header("accept", "application/x-ndjson")
+        .body(packed(&[CODE, ASKS]));
+    let told = refused(deploy).await;
+    assert_eq!((told.status, told.detail.as_str()), (403, detail));
+    let entry = format!("POST /v1/functions/{{function}}/revisions: {detail}");
+    eventually("the refused deploy is in the audit log", || async {
+        let (_, page) = document(platform.get("/v1/audit-log?outcome=refused&target=a_2")).await;
+        let items = page["items"].as_array().unwrap();
+        items.iter().any(|item| item["detail"] == entry.as_str()).then_some(())
+    })
+    .await;
     // Nor by way of its own.
     assert_eq!(activate("a_1").send().await.unwrap().status(), 200);
     let own = "/v1/secrets/API_KEY?function=a_1&force=true";
