@@ -183,7 +183,10 @@ fn usage_errors_exit_2() {
             "invalid secret name 'api-key': it has a character that is not",
         ),
         (vec!["secret", "set", "CLOUDFUNC_X"], "names that start with CLOUDFUNC_ are reserved"),
-        (vec!["secret", "set", "KEY"], "error: the value is empty\nhint: `cloudfunc secret set` reads the value from stdin"),
+        (
+            vec!["secret", "set", "KEY"],
+            "error: the value is empty\nhint: `cloudfunc secret set` reads the value from stdin",
+        ),
         (vec!["secret", "rotate"], "name the secret that gets a new value, or give --key"),
         (vec!["secret", "rotate", "KEY", "--key"], "cannot be used with"),
         (vec!["secret", "delete", "KEY"], "deleting KEY needs --yes without a terminal to ask on"),
