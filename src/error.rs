@@ -167,7 +167,7 @@ impl From<KeyringError> for Error {
     }
 }
 
-/// Of a file with a token, or of `config.toml`.
+/// A file with a token, or `config.toml`, could not be read.
 impl From<Unread> for Error {
     fn from(unread: Unread) -> Self {
         let hint = unread.hint("get another token");

@@ -73,7 +73,7 @@ impl Args {
         Ok(())
     }
 
-    /// What is said where no entry was found.
+    /// Returns the note for a selection without entries.
     fn nothing(&self) -> &'static str {
         if self.caller.is_some() {
             "no entry matches; callers are tokens (ci), or as the log has them ('token ci', 'oidc ann')"

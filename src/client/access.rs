@@ -16,7 +16,7 @@ use crate::model::{
 pub struct AuditQuery {
     /// Not before this time.
     pub since: Option<Timestamp>,
-    /// Of the caller with exactly this name.
+    /// The exact name of the caller.
     pub caller: Option<String>,
     /// With this action, one of [`crate::model::audit::action`].
     pub action: Option<String>,

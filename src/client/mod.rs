@@ -61,7 +61,7 @@ pub struct RecordFilter {
     pub limit: Option<u32>,
 }
 
-/// What went with a deleted function; none where an older platform does not say so.
+/// The things that were deleted along with a function; an older platform does not report them.
 #[derive(Clone, Copy, Debug)]
 pub struct Deleted {
     /// The number of waiting invocations that were cancelled.

@@ -128,7 +128,7 @@ pub fn remove(folder: &Path) {
 
 /// Returns the name of the project that was started from this folder.
 pub fn project(folder: &Path) -> Option<String> {
-    // No secret, and needed to stop what was started, whoever has read the passwords.
+    // Not a secret, and needed to stop the services, even if others have read the passwords.
     parse(&fs::read_to_string(folder.join(FILE)).ok()?).remove(PROJECT)
 }
 

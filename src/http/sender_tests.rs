@@ -136,6 +136,7 @@ async fn a_token_that_cannot_be_checked_for_a_moment_is_not_refused() {
     let mut refused = Box::pin(token.refused_with(Duration::ZERO));
     while known.asked.load(Ordering::SeqCst) < 5 {
         assert!(refused.as_mut().now_or_never().is_none());
+        // The pauses in it are timers, which run only while this task waits.
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     assert!(refused.now_or_never().is_none(), "it holds");

@@ -160,7 +160,7 @@ impl Rotate {
     }
 }
 
-/// What Ctrl-C says while the platform is asked: the value of the token would be lost.
+/// Sets the note of Ctrl-C for the time in which the platform is asked: the value of the token would be lost.
 fn say_on_interrupt(name: &TokenName, what: &str, out: &Output) {
     let farewell = Farewell {
         what: format!("token '{name}' {what}, with a value that was not shown"),

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::{Finding, Stops, Wanted, list};
 
-/// What is in the file.
+/// The content of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Keys {
-    /// There is no file in the data folder.
+    /// The data folder has no such file.
     None,
     /// The ids of the keys, the newest first.
     Found(Vec<String>),
