@@ -47,6 +47,8 @@ pub fn of_store(error: &store::Error) -> Problem {
             Problem::new(code::UNKNOWN_FATE, "the store was lost while it committed").hint(LOOK_FIRST)
         }
         store::Error::Conflict(text) => Problem::new(code::CONFLICT, text.clone()),
+        store::Error::AddressTaken(taken) => Problem::new(code::ADDRESS_TAKEN, taken.to_string())
+            .hint("choose another path, method or host in [http], or delete the other function first"),
         store::Error::Missing(text) => {
             Problem::new(code::REVISION_NOT_FOUND, format!("{text} is not there"))
         }

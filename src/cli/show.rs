@@ -145,6 +145,7 @@ fn settings(function: &FunctionInfo, places: &Places, out: &Output) -> Vec<(&'st
         env,
         secrets,
         rate_limit,
+        http: _,
         build_command,
         scaling,
         from_source,

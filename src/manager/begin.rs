@@ -207,6 +207,7 @@ pub(super) mod tests {
             },
             secrets,
             rate_limit: None,
+            http: None,
             from_source: false,
         };
         let (name, image) = ("f".parse().unwrap(), "image".to_owned());

@@ -159,6 +159,7 @@ pub fn parse(text: &str, file: &str, defaults: &Defaults) -> Result<Manifest, Ma
         env,
         secrets,
         rate_limit: root.get("rate_limit").map(|field| rate_limit(&field)).transpose()?,
+        http: None,
         build_command,
         scaling: scaling(
             root.get("scaling").map(|field| field.section()).transpose()?.as_ref(),

@@ -31,6 +31,7 @@ fn an_empty_manifest_is_a_python_function_with_all_defaults() {
         },
         secrets: Vec::new(),
         rate_limit: None,
+        http: None,
         from_source: false,
     };
     assert_eq!(read("").unwrap(), Manifest { name: None, spec: expected, include: Vec::new() });

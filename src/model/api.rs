@@ -5,6 +5,7 @@ mod access;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 pub use access::{
     KeyRotated, KnownToken, LeftReason, LeftSecret, MadeToken, NewToken, RotateToken, SecretInfo,
@@ -12,8 +13,8 @@ pub use access::{
 };
 
 use super::{
-    Dependencies, Digest, FunctionId, FunctionName, FunctionSpec, InstanceId, InvocationId, Language,
-    ManagerId, PackageVersion, PlatformName, Problem, RevisionNumber, State, Target,
+    Dependencies, Digest, FunctionId, FunctionName, FunctionSpec, HttpSpec, InstanceId, InvocationId,
+    Language, ManagerId, PackageVersion, PlatformName, Problem, RevisionNumber, State, Target,
 };
 
 /// Headers of an invocation's request and of answers.
@@ -24,6 +25,9 @@ pub mod header {
     pub const HTTP_METHOD: &str = "cloudfunc-http-method";
     /// The header of a call for path and query of the request that a web server gets.
     pub const HTTP_PATH: &str = "cloudfunc-http-path";
+    /// The [`Arrival`](crate::model::Arrival) of a request as JSON, from the gateway to the scheduler of its host. One that a
+    /// client sends is not passed on.
+    pub const HTTP_ARRIVAL: &str = "cloudfunc-http-arrival";
     /// `succeeded` or `failed`, with the response of a function that is a web server: the platform's own answers have no
     /// such header.
     pub const OUTCOME: &str = "cloudfunc-outcome";
@@ -121,6 +125,31 @@ pub struct FunctionInfo {
     pub unusable: Vec<Unusable>,
     /// The active revision's manifest.
     pub spec: FunctionSpec,
+}
+
+/// The functions that have addresses, as gateways follow them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HttpFunctions {
+    /// The process that counts the generations.
+    pub process: Uuid,
+    /// The number of this state of the functions; another one after every change.
+    pub generation: u64,
+    /// All functions whose active revision has `[http]`, by name; none where the generation that was asked with is this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub functions: Option<Vec<HttpFunction>>,
+}
+
+/// A function that has addresses.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HttpFunction {
+    /// Its name.
+    pub name: FunctionName,
+    /// The time of its first deployment: of two functions with one address, as earlier versions may leave behind, the older
+    /// one has it.
+    #[serde(with = "super::time::moment")]
+    pub created_at: Timestamp,
+    /// Its addresses.
+    pub http: HttpSpec,
 }
 
 /// A function with `min_instances` of which a manager cannot start an instance.

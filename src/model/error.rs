@@ -144,6 +144,7 @@ pub mod code {
         METHOD_NOT_ALLOWED = "method_not_allowed" 405 Caller false "the method is not allowed here";
         REQUEST_TIMEOUT = "request_timeout" 408 Caller false "the request has stopped coming";
         CONFLICT = "conflict" 409 Caller false "the state has changed meanwhile";
+        ADDRESS_TAKEN = "address_taken" 409 Caller false "another function has the address";
         SECRET_IN_USE = "secret_in_use" 409 Caller false "the secret is in use";
         NOT_FINISHED = "not_finished" 409 Caller true "the invocation has not finished";
         PAYLOAD_TOO_LARGE = "payload_too_large" 413 Caller false "the payload is too large";

@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, time::Duration};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, FunctionId, FunctionName, Language, RateLimit, RevisionNumber, SecretName};
+use super::{
+    Digest, FunctionId, FunctionName, HttpSpec, Language, RateLimit, RevisionNumber, SecretName,
+};
 
 /// A deployed function. Exactly one of its revisions is active.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -91,6 +93,9 @@ pub struct FunctionSpec {
     /// The limit of its calls, sync and async, on each host; none where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<RateLimit>,
+    /// Its addresses; none for a function that has none of its own. Revisions of earlier versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<HttpSpec>,
     /// The command that makes its code from the source; none where the source is the code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub build_command: Option<BuildCommand>,

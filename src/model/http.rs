@@ -1,4 +1,6 @@
-//! HTTP requests to functions that are web servers, and their responses.
+//! HTTP requests to functions, and their responses.
+
+use std::{collections::BTreeMap, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,12 +14,47 @@ pub struct HttpRequest {
     /// The text after the first `?`, as it was sent; none without a `?`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query: Option<String>,
+    /// Where it has come from; none in what earlier versions sent or stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrival: Option<Box<Arrival>>,
+}
+
+/// The facts of a request that the gateway knows, for the event of a handler.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arrival {
+    /// The way that it has come.
+    pub by: ArrivedBy,
+    /// Its protocol: `HTTP/1.1` or `HTTP/2`.
+    pub protocol: String,
+    /// The address of its client; behind trusted proxies, of theirs.
+    pub from: IpAddr,
+    /// The time of its arrival in milliseconds since the Unix epoch, on the gateway's clock.
+    pub at_ms: i64,
+    /// Method and pattern of the address that it matched, as they are in the manifest, such as `POST /users/{id}` or
+    /// `ANY /users/{id}`; none for a request to no pattern.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
+    /// What the places of the pattern matched, percent-decoded.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, String>,
+}
+
+/// The way by which a request has come to its function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ArrivedBy {
+    /// A call that named method and path in its headers.
+    Call,
+    /// `/f/NAME/…`.
+    Name,
+    /// An address of `[http]`.
+    Address,
 }
 
 impl Default for HttpRequest {
     /// Makes the request of a call that names none: `POST /`.
     fn default() -> Self {
-        Self { method: "POST".to_owned(), path: "/".to_owned(), query: None }
+        Self { method: "POST".to_owned(), path: "/".to_owned(), query: None, arrival: None }
     }
 }
 

@@ -12,12 +12,14 @@ pub mod dependencies;
 pub mod error;
 pub mod function;
 pub mod http;
+pub mod http_spec;
 pub mod id;
 pub mod invocation;
 pub mod limits;
 pub mod log;
 pub mod message;
 pub mod name;
+pub mod path_pattern;
 pub mod phase;
 mod reason;
 pub mod rounded;
@@ -25,6 +27,7 @@ pub mod route;
 pub mod secret;
 mod secret_url;
 pub mod time;
+pub mod trusted_proxies;
 
 pub use crate::language::Language;
 pub use access::{Caller, FunctionPattern, RateLimit, StoredToken, TokenRole};
@@ -36,7 +39,8 @@ pub use error::{Code as ProblemCode, Fault, Problem, code};
 pub use function::{
     BuildCommand, Code, Function, FunctionSpec, Interface, Network, Package, Revision, Scaling,
 };
-pub use http::{HttpRequest, HttpResponse, UnfitRequest};
+pub use http::{Arrival, ArrivedBy, HttpRequest, HttpResponse, UnfitRequest};
+pub use http_spec::{Address, AddressTaken, HttpAuth, HttpSpec};
 pub use id::{
     Digest, FunctionId, IdPart, InstanceId, InvocationId, InvocationRef, ManagerId, OwnerId,
     RevisionNumber,
@@ -46,6 +50,7 @@ pub use invocation::{
 };
 pub use log::{LineKind, LogLine, Stream, Tail};
 pub use name::{FunctionName, PlatformName, TokenName};
+pub use path_pattern::{PathPattern, UnfitPattern};
 pub use phase::{Phase, PhaseName, Phases};
 pub use reason::Reason;
 pub use secret::{
@@ -53,3 +58,4 @@ pub use secret::{
     StoredSecretInfo,
 };
 pub use secret_url::SecretUrl;
+pub use trusted_proxies::TrustedProxies;

@@ -18,6 +18,10 @@ pub const KNOWN_TOKEN: &str = "/internal/v1/known-token";
 /// The changes of tokens, followed by the gateway: `GET` with `?process=` and `?generation=` waits for another one, for at most
 /// 20 s, and answers [`TokenChanges`](super::api::TokenChanges); without them it answers at once. Not public.
 pub const TOKEN_CHANGES: &str = "/internal/v1/token-changes";
+/// The functions with addresses, followed by the gateway: `GET` with `?process=` and `?generation=` waits for another
+/// generation, for at most 20 s, and answers [`HttpFunctions`](super::api::HttpFunctions); without them it answers at once. Not
+/// public.
+pub const HTTP_FUNCTIONS: &str = "/internal/v1/http-functions";
 /// Refusals that the gateway tells the registry: `POST` with a list of [`NewAuditEntry`](super::NewAuditEntry). Not public.
 pub const REFUSALS: &str = "/internal/v1/refusals";
 

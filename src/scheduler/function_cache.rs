@@ -275,6 +275,7 @@ mod tests {
             },
             secrets: Vec::new(),
             rate_limit: rate_limit.map(|limit| limit.parse().unwrap()),
+            http: None,
             from_source: false,
         }
     }

@@ -1,5 +1,7 @@
 //! The errors of the store's methods.
 
+use crate::model::AddressTaken;
+
 /// The failure of a method. Unless the variant says otherwise, nothing of it has happened.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -48,6 +50,9 @@ pub enum Error {
     /// The state is not the expected one; the text says how.
     #[error("{0}")]
     Conflict(String),
+    /// Another function has an address of this one; nothing happened.
+    #[error("{0}")]
+    AddressTaken(AddressTaken),
     /// The store holds data that this program cannot read, or refuses the data that it sent.
     #[error("the store at {address} failed")]
     Internal {
@@ -85,7 +90,9 @@ impl Error {
         match self {
             Self::Unavailable { .. } | Self::UnknownFate { .. } => true,
             Self::Unwritable { .. } | Self::Refused { .. } => true,
-            Self::Missing(_) | Self::Conflict(_) | Self::Internal { .. } => false,
+            Self::Missing(_) | Self::Conflict(_) | Self::AddressTaken(_) | Self::Internal { .. } => {
+                false
+            }
         }
     }
 }

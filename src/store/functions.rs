@@ -17,10 +17,12 @@ pub trait Functions: Send + Sync {
     async fn blob(&self, digest: &Digest) -> Result<Option<Bytes>, Error>;
     /// Adds a revision with the next number to the function of that name, creating the function where it is missing,
     /// and makes it active: atomically. [`Error::Missing`] when its bundle or its dependencies are not stored: they may have
-    /// been deleted with the last function that used them, so store them and ask again.
+    /// been deleted with the last function that used them, so store them and ask again. [`Error::AddressTaken`] when another
+    /// function has an address of its `[http]`; those of the revision that was active before are free afterwards.
     async fn add_revision(&self, revision: NewRevision) -> Result<Revision, Error>;
     /// Makes an existing revision active. [`Error::Missing`] when the function or revision does not exist;
-    /// [`Error::Conflict`] when `expected` is given and another revision is active.
+    /// [`Error::Conflict`] when `expected` is given and another revision is active; [`Error::AddressTaken`] when another
+    /// function has an address of its `[http]`.
     async fn activate(
         &self,
         name: &FunctionName,

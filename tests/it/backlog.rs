@@ -106,6 +106,7 @@ impl Scheduler {
             },
             secrets: Vec::new(),
             rate_limit: None,
+            http: None,
             from_source: false,
         };
         let name = name.parse().unwrap();

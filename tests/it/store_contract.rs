@@ -247,6 +247,7 @@ fn spec() -> FunctionSpec {
         },
         secrets: Vec::new(),
         rate_limit: None,
+        http: None,
         from_source: false,
     }
 }

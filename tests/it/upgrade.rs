@@ -57,6 +57,7 @@ versions! {
     before_builds: "0.1-before-builds"
     before_http: "0.1-before-http"
     before_access: "0.1-before-access"
+    before_addresses: "0.1-before-addresses"
 }
 
 /// Many rows, or somebody who reads them: a migration has a time of its own, and what is cut off would begin anew for ever.

@@ -242,7 +242,8 @@ mod tests {
         assert_eq!((head.request.method.as_str(), head.request.target().as_str()), ("POST", "/"));
         assert_eq!(head.headers, [pair("a", "1, 2")]);
         let query = Some("b=1".to_owned());
-        let given = HttpRequest { method: "GET".to_owned(), path: "/x".to_owned(), query };
+        let (method, path) = ("GET".to_owned(), "/x".to_owned());
+        let given = HttpRequest { method, path, query, arrival: None };
         let list = vec![pair("a", "1"), pair("a", "2")];
         let mut work = invoke(Some(given.clone()), Some(list.clone()));
         assert_eq!(request(&mut work), RequestHead { request: given, headers: list });

@@ -171,7 +171,7 @@ async fn a_guest_that_knows_no_interfaces_is_not_told_of_one() {
 fn request() -> Option<RequestHead> {
     let (method, path, query) = ("PUT".to_owned(), "/a".to_owned(), Some("b=1".to_owned()));
     let headers = vec![("x-a".to_owned(), "1".to_owned()), ("x-a".to_owned(), "2".to_owned())];
-    Some(RequestHead { request: HttpRequest { method, path, query }, headers })
+    Some(RequestHead { request: HttpRequest { method, path, query, arrival: None }, headers })
 }
 
 /// Returns what a guest that has listed `features` is sent for one invocation, and what its `answer` means, alone and

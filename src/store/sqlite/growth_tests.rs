@@ -53,6 +53,7 @@ fn revision(function: &str) -> NewRevision {
         },
         secrets: Vec::new(),
         rate_limit: None,
+        http: None,
         from_source: false,
     };
     let source = Digest::of(b"source");

@@ -62,7 +62,8 @@ impl Instance {
             Some((path, query)) => (path, Some(query.to_owned())),
             None => (target, None),
         };
-        let request = HttpRequest { method: method.to_owned(), path: path.to_owned(), query };
+        let (method, path) = (method.to_owned(), path.to_owned());
+        let request = HttpRequest { method, path, query, arrival: None };
         let headers = headers.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
         let invoke = Invoke {
             id: InvocationId::new(),

@@ -1,0 +1,152 @@
+//! `[http]` of a manifest: the addresses at which a function answers HTTP requests, and who may send them.
+
+use serde::{Deserialize, Serialize};
+
+use super::{FunctionName, PathPattern, message::MAX_BODY};
+
+/// The addresses of a function. Besides these, every function answers below `/f/NAME/` on the gateway's own port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpSpec {
+    /// The paths, at least one.
+    pub paths: Vec<PathPattern>,
+    /// The methods, in capitals; all where it is empty. `GET` lets `HEAD` in, too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub methods: Vec<String>,
+    /// The host that the paths belong to, in lower case and without a port; none for every host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// Who may send requests.
+    #[serde(default)]
+    pub auth: HttpAuth,
+    /// The origins of web pages that may send requests, such as `https://app.example`; `*` alone for all. Pages of the
+    /// function's own origin may in any case.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cors: Vec<String>,
+    /// The size limit of a request's body, in bytes.
+    #[serde(default = "max_body", skip_serializing_if = "is_max_body")]
+    pub max_body: u64,
+}
+
+/// Who may send requests to the addresses of a function.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HttpAuth {
+    /// Holders of a token that may invoke the function.
+    #[default]
+    Token,
+    /// Everybody who reaches the port.
+    None,
+}
+
+fn max_body() -> u64 {
+    MAX_BODY as u64
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's form")]
+fn is_max_body(bytes: &u64) -> bool {
+    *bytes == max_body()
+}
+
+/// The method of an [`Address`] that stands for all methods that no other address names.
+pub const ALL_METHODS: &str = "*";
+
+/// An address as the store keeps it: no two functions have the same.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Address {
+    /// The host; empty for every host.
+    pub host: String,
+    /// The method, or [`ALL_METHODS`].
+    pub method: String,
+    /// [`PathPattern::key`] of its path.
+    pub path: String,
+}
+
+impl HttpSpec {
+    /// Returns its addresses in order, each once.
+    pub fn addresses(&self) -> Vec<Address> {
+        let all = [ALL_METHODS.to_owned()];
+        let methods = if self.methods.is_empty() { &all[..] } else { &self.methods[..] };
+        let host = self.host.clone().unwrap_or_default();
+        let of = |path: &PathPattern| {
+            let (host, path) = (host.clone(), path.key());
+            let address = move |method: &String| Address {
+                host: host.clone(),
+                method: method.clone(),
+                path: path.clone(),
+            };
+            methods.iter().map(address).collect::<Vec<_>>()
+        };
+        let mut addresses: Vec<Address> = self.paths.iter().flat_map(of).collect();
+        addresses.sort();
+        addresses.dedup();
+        addresses
+    }
+}
+
+/// The reason why a revision cannot become active: another function has one of its addresses.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{} belongs to the function '{function}'", shown(address))]
+pub struct AddressTaken {
+    /// The function that has the address.
+    pub function: FunctionName,
+    /// The address.
+    pub address: Address,
+}
+
+fn shown(Address { host, method, path }: &Address) -> String {
+    let method = if method == ALL_METHODS { "every method" } else { method };
+    let host = if host.is_empty() { String::new() } else { format!(" of host {host}") };
+    format!("{method} at {path}{host}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(paths: &[&str], methods: &[&str], host: Option<&str>) -> HttpSpec {
+        HttpSpec {
+            paths: paths.iter().map(|path| path.parse().unwrap()).collect(),
+            methods: methods.iter().map(|method| (*method).to_owned()).collect(),
+            host: host.map(str::to_owned),
+            auth: HttpAuth::Token,
+            cors: Vec::new(),
+            max_body: max_body(),
+        }
+    }
+
+    #[test]
+    fn an_address_is_a_host_a_method_and_a_path_without_names() {
+        let of = |spec: HttpSpec| {
+            let addresses = spec.addresses().into_iter();
+            addresses
+                .map(|Address { host, method, path }| [host, method, path].join(" "))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(of(spec(&["/a/{id}", "/a/{name}"], &[], None)), [" * /a/{}"]);
+        assert_eq!(
+            of(spec(&["/b", "/a"], &["POST", "GET"], Some("h.example"))),
+            ["h.example GET /a", "h.example GET /b", "h.example POST /a", "h.example POST /b"]
+        );
+    }
+
+    #[test]
+    fn an_address_that_is_taken_is_named_with_its_function() {
+        let of = |host: &str, method: &str| {
+            let address = Address { host: host.into(), method: method.into(), path: "/a/{}".into() };
+            AddressTaken { function: "other".parse().unwrap(), address }.to_string()
+        };
+        assert_eq!(of("", "*"), "every method at /a/{} belongs to the function 'other'");
+        assert_eq!(
+            of("h.example", "POST"),
+            "POST at /a/{} of host h.example belongs to the function 'other'"
+        );
+    }
+
+    #[test]
+    fn what_is_usual_is_not_written_down() {
+        let usual = spec(&["/a"], &[], None);
+        let text = serde_json::to_string(&usual).unwrap();
+        assert_eq!(text, r#"{"paths":["/a"],"auth":"token"}"#);
+        assert_eq!(serde_json::from_str::<HttpSpec>(&text).unwrap(), usual);
+    }
+}
