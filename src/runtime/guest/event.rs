@@ -214,7 +214,7 @@ pub(super) fn is_json(content_type: &str) -> bool {
 }
 
 /// Returns a media type without its parameters, in lower case.
-fn essence(content_type: &str) -> String {
+pub(super) fn essence(content_type: &str) -> String {
     content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 

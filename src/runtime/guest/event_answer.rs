@@ -1,7 +1,8 @@
 //! The HTTP response that a function's answer to an event stands for, as in AWS's payload format 2.0: pure. The shims do the
 //! same with what their handlers return; `tests/payload_2_0.json` has examples for all of them.
 //!
-//! JSON with a `statusCode` says status, headers, cookies and body. Any other answer is a body of its own type with status 200.
+//! JSON with a `statusCode` says status, headers, cookies and body. A program that streams its answer says them, but for the
+//! body, in JSON before eight zero bytes, after which the body comes. Any other answer is a body of its own type with status 200.
 
 use std::collections::HashMap;
 
@@ -11,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, value::RawValue};
 
 use super::{
-    event::is_json,
+    event::{essence, is_json},
     response::{is_of_a_name, is_of_a_value},
 };
 use crate::model::{FunctionError, HttpResponse, limits::OF_A_CONNECTION};
@@ -21,6 +22,11 @@ const KIND: &str = "ResponseInvalid";
 
 /// The media type of a body whose answer names none.
 const JSON: &str = "application/json";
+
+/// The media type of a streamed answer, the bytes between its JSON and its body, and the type of a body that names none.
+const STREAMED: &str = "application/vnd.awslambda.http-integration-response";
+const SEPARATOR: [u8; 8] = [0; 8];
+const BYTES: &str = "application/octet-stream";
 
 /// The fields of an answer that is an object. What is null in it counts as absent, but for `statusCode`.
 struct Fields<'a>(HashMap<String, &'a RawValue>);
@@ -32,11 +38,40 @@ pub(super) fn response_of(
     bytes: Bytes,
     is_head: bool,
 ) -> Result<(HttpResponse, Bytes), FunctionError> {
+    if essence(&content_type) == STREAMED {
+        return streamed(&bytes, is_head);
+    }
     if let Some(fields) = Fields::of(&content_type, &bytes) {
-        return fields.response(is_head);
+        let response = fields.head(fields.status()?, JSON, is_head)?;
+        return Ok(without_needless_body(response, fields.body()?));
     }
     let named = (!content_type.is_empty()).then(|| ("content-type".to_owned(), content_type));
     Ok((HttpResponse { status: 200, headers: named.into_iter().collect() }, bytes))
+}
+
+/// Returns the response of a streamed answer, whose whole is here.
+fn streamed(bytes: &Bytes, is_head: bool) -> Result<(HttpResponse, Bytes), FunctionError> {
+    let parts = bytes.windows(SEPARATOR.len()).position(|window| window == SEPARATOR).and_then(|at| {
+        let fields = serde_json::from_slice(&bytes[..at]).ok()?;
+        Some((Fields(fields), bytes.slice(at + SEPARATOR.len()..)))
+    });
+    let (fields, body) = parts.ok_or_else(|| {
+        invalid(format!(
+            "the answer of the type {STREAMED} does not begin with an object of JSON and eight zero bytes"
+        ))
+    })?;
+    let status = if fields.0.contains_key("statusCode") { fields.status()? } else { 200 };
+    Ok(without_needless_body(fields.head(status, BYTES, is_head)?, body))
+}
+
+/// Takes the body from a response of a status that has none in HTTP.
+fn without_needless_body(response: HttpResponse, body: Bytes) -> (HttpResponse, Bytes) {
+    let body = if has_body(response.status) { body } else { Bytes::new() };
+    (response, body)
+}
+
+fn has_body(status: u16) -> bool {
+    !matches!(status, 204 | 304)
 }
 
 impl<'a> Fields<'a> {
@@ -49,20 +84,14 @@ impl<'a> Fields<'a> {
         fields.contains_key("statusCode").then_some(Self(fields))
     }
 
-    fn response(&self, is_head: bool) -> Result<(HttpResponse, Bytes), FunctionError> {
-        let status = self.status().ok_or_else(|| {
-            invalid("`statusCode` of the answer is not an integer from 200 to 599".to_owned())
-        })?;
+    /// Returns the response without its body; `default` is the type of a body for which the answer names none.
+    fn head(&self, status: u16, default: &str, is_head: bool) -> Result<HttpResponse, FunctionError> {
         let mut headers = self.headers(is_head)?;
-        let cookies = self.cookies()?;
-        let body = self.body()?;
-        // As HTTP has it, neither has a body.
-        let has_body = !matches!(status, 204 | 304);
-        if has_body && !headers.iter().any(|(name, _)| name == "content-type") {
-            headers.push(("content-type".to_owned(), JSON.to_owned()));
+        if has_body(status) && !headers.iter().any(|(name, _)| name == "content-type") {
+            headers.push(("content-type".to_owned(), default.to_owned()));
         }
-        headers.extend(cookies);
-        Ok((HttpResponse { status, headers }, if has_body { body } else { Bytes::new() }))
+        headers.extend(self.cookies()?);
+        Ok(HttpResponse { status, headers })
     }
 
     /// Returns a field; none where it is absent or null, and an error where it is of another type.
@@ -71,16 +100,11 @@ impl<'a> Fields<'a> {
         serde_json::from_str(raw.get()).map_err(|_| invalid(format!("`{name}` of the answer {fault}")))
     }
 
-    /// Returns the status, which may be a text of three digits.
-    fn status(&self) -> Option<u16> {
-        let wanted = match serde_json::from_str::<Value>(self.0.get("statusCode")?.get()).ok()? {
-            Value::Number(number) => number.as_f64()?,
-            Value::String(text) if text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_digit()) => {
-                text.parse().ok()?
-            }
-            _ => return None,
-        };
-        (200..=599).find(|status| f64::from(*status) == wanted)
+    fn status(&self) -> Result<u16, FunctionError> {
+        let status = self.0.get("statusCode").and_then(|raw| status_of(raw));
+        status.ok_or_else(|| {
+            invalid("`statusCode` of the answer is not an integer from 200 to 599".to_owned())
+        })
     }
 
     fn headers(&self, is_head: bool) -> Result<Vec<(String, String)>, FunctionError> {
@@ -151,6 +175,18 @@ impl<'a> Fields<'a> {
             }),
         }
     }
+}
+
+/// Returns a status, which may be a text of three digits.
+fn status_of(raw: &RawValue) -> Option<u16> {
+    let wanted = match serde_json::from_str::<Value>(raw.get()).ok()? {
+        Value::Number(number) => number.as_f64()?,
+        Value::String(text) if text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            text.parse().ok()?
+        }
+        _ => return None,
+    };
+    (200..=599).find(|status| f64::from(*status) == wanted)
 }
 
 /// Returns whether a text is a number of bytes.
@@ -238,6 +274,28 @@ mod tests {
                     .unwrap();
             assert_eq!((response.status, &body[..]), (200, text.as_bytes()));
             assert_eq!(response.headers, [("content-type".to_owned(), content_type.to_owned())]);
+        }
+    }
+    #[test]
+    fn a_streamed_answer_has_its_status_and_headers_before_its_body() {
+        let answered = |bytes: &'static [u8]| {
+            let streamed = response_of(STREAMED.to_owned(), Bytes::from_static(bytes), false);
+            streamed.map_err(|error| error.message)
+        };
+        let (response, body) = answered(
+            b"{\"statusCode\":404,\"headers\":{\"Content-Type\":\"text/x\"},\"cookies\":[\"a=1\"]}\0\0\0\0\0\0\0\0no\0",
+        )
+        .unwrap();
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!((response.status, &body[..]), (404, &b"no\0"[..]));
+        assert_eq!(response.headers, [pair("content-type", "text/x"), pair("set-cookie", "a=1")]);
+        let (response, body) = answered(b"{}\0\0\0\0\0\0\0\0").unwrap();
+        assert_eq!((response.status, body.len()), (200, 0));
+        assert_eq!(response.headers, [pair("content-type", BYTES)]);
+        let expected = "the answer of the type application/vnd.awslambda.http-integration-response does not begin with an \
+                        object of JSON and eight zero bytes";
+        for bytes in [&b"{}"[..], b"text\0\0\0\0\0\0\0\0", b""] {
+            assert_eq!(answered(bytes), Err(expected.to_owned()));
         }
     }
 }
