@@ -156,7 +156,10 @@ fn cookies(headers: &[(String, String)]) -> Vec<String> {
     let mut cookies = Vec::new();
     for (_, value) in values {
         let text = text_of(value);
-        let each = text.split(';').map(str::trim).filter(|cookie| !cookie.is_empty());
+        let each = text
+            .split(';')
+            .map(|cookie| cookie.trim_matches([' ', '\t']))
+            .filter(|cookie| !cookie.is_empty());
         cookies.extend(each.map(str::to_owned));
     }
     cookies
