@@ -168,7 +168,9 @@ mod tests {
         let text = r#"{"invoke":{"id":"i1","attempt":1,"remaining_ms":1,"headers":{},"content_type":"","later":1,"http":{
             "method":"GET","path":"/a","arrival":{"by":"address","protocol":"HTTP/2","from":"::1","at_ms":1},
             "headers":[["x-a","1"]]}}}"#;
-        let HostMessage::Invoke(invoke) = serde_json::from_str(text).unwrap() else { panic!("{text}") };
+        let HostMessage::Invoke(invoke) = serde_json::from_str::<HostMessage>(text).unwrap() else {
+            panic!("{text}")
+        };
         let http = invoke.into_call(Bytes::new()).http.unwrap();
         assert_eq!((http.method.as_str(), http.path.as_str(), http.query), ("GET", "/a", None));
         assert_eq!(http.headers, [("x-a".to_owned(), "1".to_owned())]);
