@@ -75,13 +75,13 @@ pub struct Call {
     pub headers: BTreeMap<String, String>,
     /// The payload's media type.
     pub content_type: String,
-    /// The request that a web server gets.
+    /// The HTTP request that it is, if it is one.
     pub http: Option<RequestHead>,
     /// The payload.
     pub body: Bytes,
 }
 
-/// An HTTP request without its body.
+/// An HTTP request without its body. What else the host says of it is for handlers.
 #[derive(Clone, Debug, Deserialize)]
 pub struct RequestHead {
     /// The method.
@@ -101,7 +101,7 @@ pub struct RequestHead {
 pub struct ResponseHead {
     /// The status: 200 to 599.
     pub status: u16,
-    /// The end-to-end headers; a value's characters are the bytes of it.
+    /// The end-to-end headers; a value's characters are the bytes of it. `content-length` is one only in an answer to HEAD.
     pub headers: Vec<(String, String)>,
 }
 
@@ -114,7 +114,7 @@ pub enum Answer {
         content_type: String,
         /// The bytes, at most [`MAX_BODY`].
         body: Bytes,
-        /// The response of a web server.
+        /// The response to an HTTP request.
         http: Option<ResponseHead>,
     },
     /// The invocation has failed.

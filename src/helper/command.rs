@@ -1,4 +1,5 @@
-//! A process per invocation: the payload is its standard input, what it writes to its standard output the result.
+//! A process per invocation: the payload is its standard input, what it writes to its standard output the result. The body of
+//! an HTTP request is a payload like any other, and the result that of a response with status 200.
 
 use std::{
     io,
@@ -15,9 +16,10 @@ use tokio::{
 };
 
 use crate::{
-    call::{Answer, Call, FunctionError, Load, MAX_BODY},
+    call::{Answer, Call, FunctionError, Load, MAX_BODY, ResponseHead},
     children::{Child, Ended},
     control::Control,
+    headers::joined,
     program::Program,
 };
 
@@ -56,7 +58,8 @@ impl Command {
         // The process, or what it has left running.
         child.kill();
         let outcome = outcome.ok()?;
-        Some(outcome.map_or_else(Answer::Error, result))
+        let is_request = call.http.is_some();
+        Some(outcome.map_or_else(Answer::Error, |bytes| result(bytes, is_request)))
     }
 
     fn start(&self, call: &Call) -> Result<(Child, Pipes), FunctionError> {
@@ -70,17 +73,28 @@ impl Command {
         Ok((child, pipes))
     }
 
-    fn variables(&self, call: &Call) -> [(&'static str, String); 7] {
-        let headers = serde_json::to_string(&call.headers).expect("texts are JSON");
-        [
+    fn variables(&self, call: &Call) -> Vec<(&'static str, String)> {
+        let headers = match &call.http {
+            Some(http) => serde_json::to_string(&joined(&http.headers)),
+            None => serde_json::to_string(&call.headers),
+        };
+        let mut variables = vec![
             ("CLOUDFUNC_INVOCATION_ID", call.id.clone()),
             ("CLOUDFUNC_ATTEMPT", call.attempt.to_string()),
             ("CLOUDFUNC_FUNCTION", self.function.clone()),
             ("CLOUDFUNC_REVISION", self.revision.to_string()),
             ("CLOUDFUNC_REMAINING_MS", call.remaining.as_millis().to_string()),
             ("CLOUDFUNC_CONTENT_TYPE", call.content_type.clone()),
-            ("CLOUDFUNC_HEADERS", headers),
-        ]
+            ("CLOUDFUNC_HEADERS", headers.expect("texts are JSON")),
+        ];
+        if let Some(http) = &call.http {
+            variables.extend([
+                ("CLOUDFUNC_HTTP_METHOD", http.method.clone()),
+                ("CLOUDFUNC_HTTP_PATH", http.path.clone()),
+                ("CLOUDFUNC_HTTP_QUERY", http.query.clone().unwrap_or_default()),
+            ]);
+        }
+        variables
     }
 
     /// Feeds the process and reads from it until it has ended. Other processes may have its pipes open for longer.
@@ -185,10 +199,15 @@ fn read_rest(pipe: &Receiver, into: &mut Vec<u8>, most: usize) {
     }
 }
 
-fn result(bytes: Vec<u8>) -> Answer {
+/// Makes the result; that of a request is the body of a response.
+fn result(bytes: Vec<u8>, is_request: bool) -> Answer {
     let content_type = match std::str::from_utf8(&bytes) {
         Ok(_) => "text/plain; charset=utf-8",
         Err(_) => "application/octet-stream",
     };
-    Answer::Result { content_type: content_type.to_owned(), body: Bytes::from(bytes), http: None }
+    let http = is_request.then(|| {
+        let headers = vec![("content-type".to_owned(), content_type.to_owned())];
+        ResponseHead { status: 200, headers }
+    });
+    Answer::Result { content_type: content_type.to_owned(), body: Bytes::from(bytes), http }
 }

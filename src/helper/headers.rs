@@ -1,5 +1,7 @@
 //! Requests and headers, from the form of the runtime protocol to that of HTTP and back.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{
@@ -77,8 +79,40 @@ fn set_headers(headers: &mut HeaderMap, list: &[(String, String)]) -> Result<(),
     Ok(())
 }
 
+/// Returns the headers of a response that are not about the connection; of an answer to HEAD also its length, which is that
+/// of the answer to GET.
+pub fn of_response(headers: &HeaderMap, is_head: bool) -> Vec<(String, String)> {
+    let mut kept = end_to_end(headers);
+    if is_head
+        && let Some(length) = headers.get(CONTENT_LENGTH).map(|value| text_of(value.as_bytes()))
+        && !length.is_empty()
+        && length.bytes().all(|byte| byte.is_ascii_digit())
+    {
+        kept.push((CONTENT_LENGTH.as_str().to_owned(), length));
+    }
+    kept
+}
+
+/// Returns the headers of a request as those of any call: by name, as text, with the values of a repeated one joined.
+pub fn joined(list: &[(String, String)]) -> BTreeMap<String, String> {
+    let mut joined: BTreeMap<String, String> = BTreeMap::new();
+    for (name, value) in list {
+        let value = String::from_utf8(bytes_of(value)).unwrap_or_else(|_| value.clone());
+        match joined.get_mut(name) {
+            Some(all) => {
+                all.push_str(if name == "cookie" { "; " } else { ", " });
+                all.push_str(&value);
+            }
+            None => {
+                joined.insert(name.clone(), value);
+            }
+        }
+    }
+    joined
+}
+
 /// Returns the headers that are not about the connection.
-pub fn end_to_end(headers: &HeaderMap) -> Vec<(String, String)> {
+fn end_to_end(headers: &HeaderMap) -> Vec<(String, String)> {
     let own = headers.get_all(CONNECTION).iter().map(|value| text_of(value.as_bytes()));
     let own: Vec<String> = own.collect();
     let named = named(own.iter().map(String::as_str));
@@ -104,4 +138,29 @@ pub fn text_of(bytes: &[u8]) -> String {
 fn bytes_of(text: &str) -> Vec<u8> {
     let bytes: Result<Vec<u8>, _> = text.chars().map(u8::try_from).collect();
     bytes.unwrap_or_else(|_| text.as_bytes().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repeated_header_is_joined_and_its_bytes_are_text_again() {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let list = [
+            pair("x-a", "1"),
+            pair("cookie", "a=1"),
+            pair("x-a", "2"),
+            pair("cookie", "b=2"),
+            pair("x-utf8", "Zo\u{c3}\u{ab}"),
+            pair("x-latin", "Zo\u{eb}"),
+        ];
+        let expected = [
+            pair("cookie", "a=1; b=2"),
+            pair("x-a", "1, 2"),
+            pair("x-latin", "Zo\u{eb}"),
+            pair("x-utf8", "Zo\u{eb}"),
+        ];
+        assert_eq!(joined(&list).into_iter().collect::<Vec<_>>(), expected);
+    }
 }

@@ -23,7 +23,7 @@ use crate::{
     children::Child,
     connections::{Connection, Connections},
     control::Control,
-    headers::{end_to_end, request, text_of},
+    headers::{of_response, request, text_of},
     limits::{MAX_HEADER_LINES, MAX_HEADERS},
     port,
     program::Program,
@@ -114,14 +114,14 @@ impl Http {
         mut request: Request<Full<Bytes>>,
         begun: &AtomicUsize,
     ) -> Result<Answer, Failure> {
-        // Some servers send a body after the head of such an answer, which would be read as the next answer.
-        let is_last = request.method() == Method::HEAD;
+        let is_head = request.method() == Method::HEAD;
         loop {
             let (mut connection, is_new) = self.connection().await?;
             match connection.sender.try_send_request(request).await {
                 Ok(response) => {
-                    let answer = self.receive(response, begun).await?;
-                    if !is_last {
+                    let answer = self.receive(response, is_head, begun).await?;
+                    // Some servers send a body after the head of such an answer, which would be read as the next answer.
+                    if !is_head {
                         self.connections.give_back(connection);
                     }
                     return Ok(answer);
@@ -150,6 +150,7 @@ impl Http {
     async fn receive(
         &self,
         response: Response<Incoming>,
+        is_head: bool,
         begun: &AtomicUsize,
     ) -> Result<Answer, Failure> {
         let (head, mut body) = response.into_parts();
@@ -184,7 +185,7 @@ impl Http {
                         body: Bytes::from(bytes),
                         http: Some(ResponseHead {
                             status: status.as_u16(),
-                            headers: end_to_end(&head.headers),
+                            headers: of_response(&head.headers, is_head),
                         }),
                     });
                 }

@@ -103,7 +103,7 @@ pub enum GuestMessage<'a> {
         id: &'a str,
         /// The media type.
         content_type: &'a str,
-        /// The response of a web server.
+        /// The response to an HTTP request.
         #[serde(skip_serializing_if = "Option::is_none")]
         http: Option<&'a ResponseHead>,
     },
@@ -157,4 +157,22 @@ pub fn fitted(mut error: FunctionError) -> FunctionError {
 
 fn cut(text: &mut String, most: usize) {
     text.truncate(text.floor_char_boundary(most));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_read_whatever_else_is_said_of_it() {
+        let text = r#"{"invoke":{"id":"i1","attempt":1,"remaining_ms":1,"headers":{},"content_type":"","later":1,"http":{
+            "method":"GET","path":"/a","arrival":{"by":"address","protocol":"HTTP/2","from":"::1","at_ms":1},
+            "headers":[["x-a","1"]]}}}"#;
+        let HostMessage::Invoke(invoke) = serde_json::from_str::<HostMessage>(text).unwrap() else {
+            panic!("{text}")
+        };
+        let http = invoke.into_call(Bytes::new()).http.unwrap();
+        assert_eq!((http.method.as_str(), http.path.as_str(), http.query), ("GET", "/a", None));
+        assert_eq!(http.headers, [("x-a".to_owned(), "1".to_owned())]);
+    }
 }

@@ -20,7 +20,7 @@ pub struct Call {
     pub content_type: Option<String>,
     /// The call's headers, for the handler's `context.headers`.
     pub headers: CallHeaders,
-    /// The request that a web server gets; none where the caller has named none.
+    /// The HTTP request that the function gets; none where the caller has named none.
     pub http: Option<HttpRequest>,
     /// Sync: the answer is the end of the invocation. Async: the answer is that it is on disk.
     pub mode: Mode,
@@ -55,7 +55,7 @@ pub struct Ended {
 pub enum CallEnding {
     /// The function's value.
     Value(Body),
-    /// The response of a function that is a web server, also of one that has failed, and its body.
+    /// The function's response to an HTTP request, also one that says that it has failed, and its body.
     Response(HttpResponse, Bytes),
     /// The problem in words.
     Problem(Box<Problem>),

@@ -171,8 +171,8 @@ pub fn is_token(text: &str) -> bool {
 pub struct HttpResponse {
     /// The status: 200 to 599.
     pub status: u16,
-    /// The end-to-end headers, in the order in which the server sent them, names in lower case. `content-length` is not one
-    /// of them: the body says it.
+    /// The end-to-end headers, in the order in which the server sent them, names in lower case. `content-length` is one of
+    /// them only in an answer to HEAD: otherwise the body says it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<(String, String)>,
 }

@@ -20,6 +20,10 @@ use super::{
 /// The version of all headers in this file.
 pub const VERSION: u16 = 1;
 
+/// The longest body of an HTTP request that a function gets as an event, in bytes (4.5 MiB): in base64, of which a payload has
+/// room for [`MAX_BODY`], it is a third longer.
+pub const MAX_EVENT_BODY: usize = MAX_BODY / 4 * 3;
+
 /// An invocation on its way to a manager. Sync: the payload is the message's body. Async: there is no body, since the
 /// claim returns it; so a duplicate costs little.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

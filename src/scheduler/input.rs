@@ -1,12 +1,15 @@
-//! The input that a function gets from a call, which depends on its interface: a payload that its handler can read, or the
-//! request and the raw body for a web server.
+//! The input that a function gets from a call: a payload that its handler can read, or, for a web server and of a call that
+//! is an HTTP request, the request and the raw body.
 
 use bytes::Bytes;
 
 use super::cached_function::CachedFunction;
 use crate::{
     http::{Failure, check_room},
-    model::{Body, Call, CallHeaders, FunctionName, HttpRequest, Interface, Problem, code},
+    model::{
+        Body, Call, CallHeaders, FunctionName, HttpRequest, Interface, Problem, code,
+        message::MAX_EVENT_BODY,
+    },
     payload,
 };
 
@@ -18,7 +21,7 @@ const CHECKED_INLINE: usize = 256 * 1024;
 pub struct Input {
     pub payload: Body,
     pub headers: CallHeaders,
-    /// The request for a web server, also when the caller has named none.
+    /// The request that the function gets; for a web server also when the caller has named none.
     pub http: Option<HttpRequest>,
 }
 
@@ -26,17 +29,21 @@ impl Input {
     /// Checks a call, and fills in what it leaves out.
     pub async fn of(function: &CachedFunction, call: Call) -> Result<Self, Failure> {
         let Call { payload, content_type, headers, http, .. } = call;
-        match (function.interface, http) {
-            (Interface::Http { .. }, http) => {
-                raw(payload, content_type, headers, http.unwrap_or_default())
+        let http = match function.interface {
+            Interface::Http { .. } => Some(http.unwrap_or_default()),
+            Interface::Protocol | Interface::Command | Interface::Lambda => http,
+        };
+        match http {
+            Some(_) if function.interface == Interface::Lambda && payload.len() > MAX_EVENT_BODY => {
+                Err(too_large(&function.name, payload.len()))
             }
-            (_, Some(_)) => Err(not_a_server(&function.name)),
-            (_, None) => checked(payload, content_type, headers).await,
+            Some(http) => raw(payload, content_type, headers, http),
+            None => checked(payload, content_type, headers).await,
         }
     }
 }
 
-/// Makes the input of a web server, whatever the type says of its body; no type stays none.
+/// Makes the input of an HTTP request, whatever the type says of its body; no type stays none.
 fn raw(
     bytes: Bytes,
     content_type: Option<String>,
@@ -82,7 +89,7 @@ async fn check(content_type: &str, bytes: &Bytes) -> Result<(), Failure> {
     checked.map_err(|refused| refused.problem().into())
 }
 
-/// Returns the bytes of names and values that a web server reads, each of which is a character by now.
+/// Returns the bytes of names and values that a request has, each of which is a character by now.
 fn size(headers: &CallHeaders) -> usize {
     let bytes = |(name, value): (&String, &String)| name.len() + value.chars().count();
     match &headers.list {
@@ -94,7 +101,8 @@ fn size(headers: &CallHeaders) -> usize {
     }
 }
 
-/// Makes text into the form that its bytes have on their way to a web server: each is a character.
+/// Makes text into the form that its bytes have in a request on its way to a guest: each is a character. An event has the text
+/// again.
 fn as_bytes(text: &mut String) {
     if !text.is_ascii() {
         *text = text.bytes().map(char::from).collect();
@@ -108,12 +116,14 @@ fn add(headers: &mut CallHeaders, name: &str, value: &str) {
     }
 }
 
-fn not_a_server(function: &FunctionName) -> Failure {
+/// A program for AWS Lambda gets a request as an event, which has to fit into a payload.
+fn too_large(function: &FunctionName, length: usize) -> Failure {
     let detail = format!(
-        "function '{function}' is not a web server: Cloudfunc-Http-Method and Cloudfunc-Http-Path have no effect"
+        "the body has {length} bytes, over the limit of 4.5 MiB for function '{function}': a program with `interface = \
+         \"lambda\"` gets the request as an event, in which base64 makes a body a third longer"
     );
-    let hint = "remove them, or set `interface = \"http\"` in the function's cloudfunc.toml";
-    Problem::new(code::BAD_REQUEST, detail).hint(hint).into()
+    let hint = "send a reference to the data instead of the data itself";
+    Problem::new(code::PAYLOAD_TOO_LARGE, detail).hint(hint).into()
 }
 
 #[cfg(test)]
@@ -179,12 +189,33 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_to_what_is_no_web_server_is_refused() {
-        let expected = "function 'example' is not a web server: Cloudfunc-Http-Method and Cloudfunc-Http-Path have no effect";
+    async fn a_request_to_any_function_is_not_looked_into() {
         for interface in [Interface::Protocol, Interface::Command, Interface::Lambda] {
-            let named = call(None, b"", Some(HttpRequest::default()));
-            assert_eq!(given(interface, named).await.unwrap_err(), expected);
+            let named = || Some(HttpRequest { method: "PUT".to_owned(), ..HttpRequest::default() });
+            let bare = (String::new(), Bytes::new(), vec!["content-length: 0".to_owned()]);
+            assert_eq!(given(interface, call(None, b"", named())).await, Ok(bare));
+            let broken = call(Some("application/json"), b"{", named());
+            let input = Input::of(&CachedFunction::example_of(interface), broken).await.unwrap();
+            assert_eq!((&input.payload.bytes[..], input.http), (&b"{"[..], named()));
         }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_fits_no_event_is_refused_where_the_function_gets_events() {
+        let with = |length: usize| Call {
+            payload: vec![b'x'; length].into(),
+            ..call(None, b"", Some(HttpRequest::default()))
+        };
+        let of = async |interface, length| {
+            let input = Input::of(&CachedFunction::example_of(interface), with(length)).await;
+            input.map(|input| input.payload.bytes.len()).map_err(|Failure(problem)| problem)
+        };
+        assert_eq!(of(Interface::Lambda, MAX_EVENT_BODY).await, Ok(4_718_592));
+        let problem = of(Interface::Lambda, MAX_EVENT_BODY + 1).await.unwrap_err();
+        let detail = "the body has 4718593 bytes, over the limit of 4.5 MiB for function 'example': a program with `interface = \
+                      \"lambda\"` gets the request as an event, in which base64 makes a body a third longer";
+        assert_eq!((problem.status, problem.detail.as_str()), (413, detail));
+        assert_eq!(of(Interface::Protocol, MAX_EVENT_BODY + 1).await, Ok(4_718_593));
     }
 
     #[tokio::test]

@@ -87,10 +87,8 @@ impl AttemptContext<'_> {
         let shown = &work.payload[..work.payload.len().min(SHOWN_PAYLOAD)];
         tracing::debug!(invocation = %work.invoke.id, payload = %String::from_utf8_lossy(shown), "payload");
         let limit = self.revision.spec.timeout;
-        let http = match self.revision.spec.interface {
-            Interface::Http { .. } => Some(request(&mut work.invoke)),
-            Interface::Protocol | Interface::Command | Interface::Lambda => None,
-        };
+        let is_request = work.invoke.http.is_some() || self.is_web_server();
+        let http = is_request.then(|| request(&mut work.invoke, work.payload.len()));
         // Those of a request are in it.
         let headers = std::mem::take(&mut work.invoke.headers);
         Invoke {
@@ -103,6 +101,11 @@ impl AttemptContext<'_> {
         }
     }
 
+    /// Returns whether every invocation is a request, also one whose caller has named none.
+    fn is_web_server(&self) -> bool {
+        matches!(self.revision.spec.interface, Interface::Http { .. })
+    }
+
     /// Says what came of an attempt that began in the guest at `begun` and has just ended, with the number of `lines` that
     /// it wrote.
     pub(super) fn run(&self, work: &Work, start: Start, begun: Instant, end: End, lines: u64) -> Run {
@@ -110,7 +113,7 @@ impl AttemptContext<'_> {
         let (verdict, result) = match end {
             End::Finished(Finished::Result(body)) => (Verdict::Succeeded, Some(body)),
             End::Finished(Finished::Response(response, body)) => {
-                let verdict = match of_response(&response) {
+                let verdict = match of_response(&response, self.is_web_server()) {
                     Verdict::Failed { error } => {
                         Verdict::Failed { error: for_callers(error, self.revision) }
                     }
@@ -173,20 +176,25 @@ impl AttemptContext<'_> {
     }
 }
 
-/// Takes the request that a web server gets out of an invocation, whose caller may have named none.
-fn request(invoke: &mut message::Invoke) -> RequestHead {
-    let joined = std::mem::take(&mut invoke.headers);
-    let headers = invoke.header_list.take().unwrap_or_else(|| joined.into_iter().collect());
+/// Takes the request out of an invocation with a body of this length, whose caller may have named none.
+fn request(invoke: &mut message::Invoke, length: usize) -> RequestHead {
+    let mut joined = std::mem::take(&mut invoke.headers);
+    joined.remove("content-length");
+    let mut headers = invoke.header_list.take().unwrap_or_else(|| joined.into_iter().collect());
+    if length > 0 {
+        headers.push(("content-length".to_owned(), length.to_string()));
+    }
     RequestHead { request: invoke.http.take().unwrap_or_default(), headers }
 }
 
 /// Returns what a response says of its invocation.
-fn of_response(response: &HttpResponse) -> Verdict {
+fn of_response(response: &HttpResponse, is_web_server: bool) -> Verdict {
     if !response.is_failure() {
         return Verdict::Succeeded;
     }
     let status = response.status;
-    let message = format!("the server answered {status}");
+    let answerer = if is_web_server { "server" } else { "function" };
+    let message = format!("the {answerer} answered {status}");
     Verdict::Failed { error: function_error(&format!("http_{status}"), message) }
 }
 
@@ -238,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_server_gets_the_callers_request_or_a_post() {
-        let head = request(&mut invoke(None, None));
+        let head = request(&mut invoke(None, None), 0);
         assert_eq!((head.request.method.as_str(), head.request.target().as_str()), ("POST", "/"));
         assert_eq!(head.headers, [pair("a", "1, 2")]);
         let query = Some("b=1".to_owned());
@@ -246,17 +254,36 @@ mod tests {
         let given = HttpRequest { method, path, query, arrival: None };
         let list = vec![pair("a", "1"), pair("a", "2")];
         let mut work = invoke(Some(given.clone()), Some(list.clone()));
-        assert_eq!(request(&mut work), RequestHead { request: given, headers: list });
+        assert_eq!(request(&mut work, 0), RequestHead { request: given, headers: list });
         assert!(work.headers.is_empty(), "they are not sent twice");
     }
 
     #[test]
-    fn a_server_that_answers_500_or_above_has_failed() {
-        let verdict = |status| of_response(&HttpResponse { status, headers: Vec::new() });
-        for status in [200, 301, 404, 499] {
-            assert_eq!(verdict(status), Verdict::Succeeded);
+    fn a_request_with_a_body_says_its_length_once_however_its_headers_came() {
+        for list in [None, Some(vec![pair("a", "1"), pair("a", "2")])] {
+            let mut work = invoke(None, list);
+            work.headers.extend([pair("content-length", "7")]);
+            let headers = request(&mut work, 7).headers;
+            let said: Vec<_> = headers.iter().filter(|(name, _)| name == "content-length").collect();
+            assert_eq!(said, [&pair("content-length", "7")]);
+            let mut work = invoke(None, None);
+            work.headers.extend([pair("content-length", "0")]);
+            assert_eq!(request(&mut work, 0).headers, [pair("a", "1, 2")]);
         }
-        let error = function_error("http_503", "the server answered 503".to_owned());
-        assert_eq!(verdict(503), Verdict::Failed { error });
+    }
+
+    #[test]
+    fn an_answer_of_500_or_above_is_a_failure() {
+        let verdict = |status, is_web_server| {
+            of_response(&HttpResponse { status, headers: Vec::new() }, is_web_server)
+        };
+        for status in [200, 301, 404, 499] {
+            assert_eq!(verdict(status, true), Verdict::Succeeded);
+            assert_eq!(verdict(status, false), Verdict::Succeeded);
+        }
+        let failed =
+            |message: &str| Verdict::Failed { error: function_error("http_503", message.to_owned()) };
+        assert_eq!(verdict(503, true), failed("the server answered 503"));
+        assert_eq!(verdict(503, false), failed("the function answered 503"));
     }
 }

@@ -57,9 +57,11 @@ pub fn advice(error: &FunctionError, spec: &FunctionSpec, has_packages: bool) ->
         "exit" => exit(&error.message, spec.interface),
         kind => kind.strip_prefix("http_").and_then(|status| {
             let is_status = status.len() == 3 && status.bytes().all(|byte| byte.is_ascii_digit());
+            let whose = if is_server { "server" } else { "function" };
             is_status.then(|| {
-                "the status is the server's own; what it wrote meanwhile is in the function's log"
-                    .to_owned()
+                format!(
+                    "the status is the {whose}'s own; what it wrote meanwhile is in the function's log"
+                )
             })
         }),
     }

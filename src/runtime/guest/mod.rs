@@ -1,7 +1,8 @@
 //! The host's side of one guest: its control connection, and its two outputs, which are connections too, or named
 //! pipes. `protocol` defines the wire format, `frames` cuts a connection into its frames, `listener` waits for a guest to
 //! connect, `early` keeps the sandbox's output before that; `output` reads both outputs, `lines` cuts them into lines;
-//! `response` checks results.
+//! `request` knows the form of HTTP requests and `response` checks results, with `event` and `event_answer` for guests that
+//! take requests as events.
 //!
 //! Output is read while an answer is awaited, so that a guest that prints a lot is never stuck. After the answer both
 //! outputs are read until the kernel says that they are empty: the guest has flushed before it answered, therefore no
@@ -12,12 +13,15 @@
 
 mod early;
 mod error;
+mod event;
+mod event_answer;
 mod frames;
 mod line;
 mod lines;
 mod listener;
 mod output;
 mod protocol;
+mod request;
 mod response;
 mod several;
 
@@ -47,6 +51,7 @@ use self::{
     lines::Budget,
     output::{Output, Outputs, Source},
     protocol::{Features, GuestMessage, HostMessage, OutputKind, TooLarge, VERSION, encode_head},
+    request::{Sent, Taker},
 };
 use crate::model::{Body, FunctionError, HttpResponse, Interface};
 
@@ -64,9 +69,8 @@ pub struct Guest {
     output: Outputs,
     /// The named pipe `host`, whose closing tells a guest that this one has hung up.
     _host: Option<OwnedFd>,
-    features: Features,
+    taker: Taker,
     loaded: bool,
-    with_context: bool,
     all_output: bool,
 }
 
@@ -75,9 +79,9 @@ pub struct Guest {
 pub enum Finished {
     /// The handler returned.
     Result(Body),
-    /// The web server answered; also where it calls that a failure.
+    /// The function answered an HTTP request; also where it calls that a failure.
     Response(HttpResponse, Body),
-    /// The handler raised, or its payload or result is over a limit.
+    /// The handler raised, its payload or result is over a limit, or its answer to an event is none.
     Error(FunctionError),
 }
 
@@ -107,9 +111,8 @@ impl Guest {
             frames,
             output,
             _host: host,
-            features,
+            taker: Taker::new(features),
             loaded: false,
-            with_context: true,
             all_output: false,
         }
     }
@@ -128,7 +131,7 @@ impl Guest {
         output: &mut (dyn FnMut(Line) + Send),
     ) -> Result<(), LoadFailure> {
         assert!(!self.loaded, "a guest is loaded once");
-        if load.concurrency > 1 && !self.features.concurrent {
+        if load.concurrency > 1 && !self.taker.features.concurrent {
             return Err(LoadFailure::Unable(format!(
                 "`scaling.concurrency` is {}, but the image's guest does not list the feature `concurrent` of the \
                  runtime protocol: set it to 1, or use a guest that runs several invocations at the same time",
@@ -139,10 +142,11 @@ impl Guest {
             return Err(LoadFailure::Unable(reason));
         }
         self.loaded = true;
+        self.taker.loads(load);
         let answer = self.exchange(&HostMessage::Load(load), &Bytes::new(), limit, output).await;
         match answer {
             Ok((GuestMessage::Ready { context }, _)) => {
-                self.with_context = context.unwrap_or(true);
+                self.taker.with_context = context.unwrap_or(true);
                 Ok(())
             }
             Ok((GuestMessage::LoadError(error), _)) => Err(LoadFailure::Function(bounded(error))),
@@ -156,8 +160,8 @@ impl Guest {
     fn unable(&self, interface: Interface) -> Option<String> {
         let lacks = match interface {
             Interface::Protocol => return None,
-            _ if !self.features.interface => "interface",
-            Interface::Http { .. } if !self.features.http => "http",
+            _ if !self.taker.features.interface => "interface",
+            Interface::Http { .. } if !self.taker.features.http => "http",
             _ => return None,
         };
         Some(format!(
@@ -169,7 +173,7 @@ impl Guest {
     /// Returns whether the handler may look at the headers of an invocation; otherwise they need not be sent. True
     /// before `load`.
     pub fn with_context(&self) -> bool {
-        self.with_context
+        self.taker.with_context
     }
 
     /// Sends `invoke` and waits for its answer, for up to `limit`. Every line that was written before the answer
@@ -181,11 +185,13 @@ impl Guest {
         limit: Duration,
         output: &mut (dyn FnMut(Line) + Send),
     ) -> Result<Finished, GuestError> {
-        let sent = response::for_guest(invoke, self.features);
-        let is_request = sent.http.is_some();
-        match self.exchange(&HostMessage::Invoke(&sent), payload, limit, output).await {
+        let Sent { invoke, payload, expected } = match self.taker.form(invoke, payload) {
+            Ok(sent) => sent,
+            Err(error) => return Ok(Finished::Error(error)),
+        };
+        match self.exchange(&HostMessage::Invoke(&invoke), &payload, limit, output).await {
             Ok((GuestMessage::Result { id, content_type, http }, bytes)) if id == invoke.id => {
-                response::finished(is_request, content_type, http, bytes)
+                response::finished(expected, content_type, http, bytes)
             }
             Ok((GuestMessage::Error { id, error }, _)) if id == invoke.id => {
                 Ok(Finished::Error(bounded(error)))

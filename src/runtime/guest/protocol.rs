@@ -31,8 +31,13 @@
 //!   `stderr` as its body, before the invocation's answer. What comes after the answer, or by the outputs, is the instance's.
 //! - `interface`: the guest runs a program that does not speak this protocol. `load` then has `interface`, for example
 //!   `{"kind": "http", "port": 8080}`, and `command`, a list, which is left out where the guest knows the image's own.
-//! - `http`: `invoke` may have `http`, a request `{method path query? headers}`, and `result` then has `http`, a response
-//!   `{status headers}`. Headers are a list of pairs; the bodies are those of the frames.
+//! - `http`: `invoke` may have `http`, a request `{method path query? arrival? headers}`, and `result` then has `http`, a
+//!   response `{status headers}`. Headers are a list of pairs, in whose values each character is a byte; the bodies are those
+//!   of the frames, and the other `headers` of such an `invoke` are empty. A response has no headers of a connection, but a
+//!   `content-length` where it answers HEAD.
+//!
+//! A guest that has not listed `http` gets a request as an event: JSON of AWS's payload format 2.0. If its result is JSON with
+//! a `statusCode`, that is the response; any other result is the body of one with status 200.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -117,7 +122,7 @@ pub struct Invoke {
     pub headers: BTreeMap<String, String>,
     /// The payload's media type.
     pub content_type: String,
-    /// The request that a web server gets; only for a guest that has listed the feature `http`.
+    /// The HTTP request that the function gets; a guest that has not listed the feature `http` is sent an event instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<RequestHead>,
 }

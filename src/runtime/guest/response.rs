@@ -1,11 +1,12 @@
 //! A guest's result, checked: that it has an HTTP response exactly where a request was sent, and that the response can be
 //! passed on as it is.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 
-use super::{Finished, GuestError, Invoke, check_content_type, protocol::Features};
+use super::{
+    Finished, GuestError, check_content_type,
+    event_answer::{is_number, response_of},
+};
 use crate::model::{
     Body, FunctionError, HttpResponse,
     limits::{MAX_HEADER_LINES, MAX_HEADERS, OF_A_CONNECTION},
@@ -14,40 +15,67 @@ use crate::model::{
 /// The media type of a body whose own cannot be passed on.
 const UNKNOWN: &str = "application/octet-stream";
 
-/// Returns an invocation as a guest with these features may be sent it.
-pub(super) fn for_guest(invoke: &Invoke, features: Features) -> Cow<'_, Invoke> {
-    match invoke.http.is_some() && !features.http {
-        true => Cow::Owned(Invoke { http: None, ..invoke.clone() }),
-        false => Cow::Borrowed(invoke),
-    }
+/// The result that answers an invocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Expected {
+    /// A value.
+    Value,
+    /// The response to an HTTP request; `is_head` says that its method is HEAD.
+    Response { is_head: bool },
+    /// A value that stands for such a response.
+    EventAnswer { is_head: bool },
 }
 
-/// Returns what a result means; `is_request` says that it is the answer to an HTTP request.
+/// Returns what a result means.
 pub(super) fn finished(
-    is_request: bool,
+    expected: Expected,
     content_type: String,
     http: Option<HttpResponse>,
     bytes: Bytes,
 ) -> Result<Finished, GuestError> {
-    match (is_request, http) {
-        (false, None) => {
+    match (expected, http) {
+        (Expected::Value, None) => {
             check_content_type(&content_type)?;
             Ok(Finished::Result(Body { content_type, bytes }))
         }
-        (true, Some(response)) => {
-            if let Err(error) = check(&response) {
-                return Ok(Finished::Error(error));
-            }
-            let content_type = media_type(&response, content_type);
-            Ok(Finished::Response(response, Body { content_type, bytes }))
+        (Expected::Response { is_head }, Some(response)) => {
+            Ok(passed_on(response, content_type, bytes, is_head))
         }
-        (false, Some(_)) => {
+        (Expected::EventAnswer { is_head }, None) => {
+            check_content_type(&content_type)?;
+            Ok(match response_of(content_type.clone(), bytes, is_head) {
+                Ok((response, bytes)) => passed_on(response, content_type, bytes, is_head),
+                Err(error) => Finished::Error(error),
+            })
+        }
+        (Expected::Value | Expected::EventAnswer { .. }, Some(_)) => {
             Err(GuestError::Violation("an HTTP response that no request asked for".to_owned()))
         }
-        (true, None) => {
+        (Expected::Response { .. }, None) => {
             Err(GuestError::Violation("a result without the HTTP response to its request".to_owned()))
         }
     }
+}
+
+/// Returns a response that can be passed on, or the error of one that cannot.
+fn passed_on(mut response: HttpResponse, guests: String, mut bytes: Bytes, is_head: bool) -> Finished {
+    if is_head {
+        bytes = without_body(&mut response, &bytes);
+    }
+    if let Err(error) = check(&response, is_head) {
+        return Finished::Error(error);
+    }
+    let content_type = media_type(&response, guests);
+    Finished::Response(response, Body { content_type, bytes })
+}
+
+/// Takes the body from an answer to HEAD, whose length the caller is told.
+fn without_body(response: &mut HttpResponse, bytes: &Bytes) -> Bytes {
+    let says_length = response.headers.iter().any(|(name, _)| name == "content-length");
+    if !bytes.is_empty() && !says_length {
+        response.headers.push(("content-length".to_owned(), bytes.len().to_string()));
+    }
+    Bytes::new()
 }
 
 /// Returns the media type that the server has named; it is its own text, and an odd one is not the guest's fault.
@@ -61,7 +89,7 @@ fn media_type(response: &HttpResponse, guests: String) -> String {
 }
 
 /// Checks what a server has answered: it is its own text, as an error would be, and ends no more than its invocation.
-fn check(response: &HttpResponse) -> Result<(), FunctionError> {
+fn check(response: &HttpResponse, is_head: bool) -> Result<(), FunctionError> {
     let error = |kind: &str, message: String| {
         Err(FunctionError { kind: kind.to_owned(), message, trace: None, hint: None })
     };
@@ -78,7 +106,8 @@ fn check(response: &HttpResponse) -> Result<(), FunctionError> {
         return error("too_large", message);
     }
     for (name, value) in &response.headers {
-        if OF_A_CONNECTION.contains(&name.as_str()) {
+        let is_length = is_head && name == "content-length" && is_number(value);
+        if !is_length && OF_A_CONNECTION.contains(&name.as_str()) {
             return error(
                 "http",
                 format!("the response has the header '{name}', which is of one connection"),
@@ -107,12 +136,12 @@ fn check(response: &HttpResponse) -> Result<(), FunctionError> {
 }
 
 /// Returns whether a token of HTTP in lower case may have this byte.
-fn is_of_a_name(byte: u8) -> bool {
+pub(super) fn is_of_a_name(byte: u8) -> bool {
     byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// Returns whether a header's value may have this character, which stands for one byte.
-fn is_of_a_value(c: char) -> bool {
+pub(super) fn is_of_a_value(c: char) -> bool {
     c == '\t' || matches!(c, ' '..='~' | '\u{80}'..='\u{ff}')
 }
 
@@ -125,8 +154,11 @@ mod tests {
         HttpResponse { status, headers: headers.iter().map(owned).collect() }
     }
 
+    const GET: Expected = Expected::Response { is_head: false };
+    const HEAD: Expected = Expected::Response { is_head: true };
+
     fn seen(response: HttpResponse) -> Result<Finished, GuestError> {
-        finished(true, "text/plain".to_owned(), Some(response), Bytes::from_static(b"x"))
+        finished(GET, "text/plain".to_owned(), Some(response), Bytes::from_static(b"x"))
     }
 
     #[test]
@@ -204,16 +236,57 @@ mod tests {
 
     #[test]
     fn a_request_has_a_response_and_nothing_else_has_one() {
-        let plain = |is_request, http| {
-            finished(is_request, "text/plain".to_owned(), http, Bytes::new())
+        let plain = |expected, http| {
+            finished(expected, "text/plain".to_owned(), http, Bytes::new())
                 .map_err(|error| error.to_string())
         };
-        assert!(matches!(plain(false, None), Ok(Finished::Result(_))));
+        assert!(matches!(plain(Expected::Value, None), Ok(Finished::Result(_))));
         let violation = |reason: &str| Err(format!("the guest broke the runtime protocol: {reason}"));
-        assert_eq!(
-            plain(false, Some(response(200, &[]))),
-            violation("an HTTP response that no request asked for")
-        );
-        assert_eq!(plain(true, None), violation("a result without the HTTP response to its request"));
+        for expected in [Expected::Value, Expected::EventAnswer { is_head: false }] {
+            assert_eq!(
+                plain(expected, Some(response(200, &[]))),
+                violation("an HTTP response that no request asked for")
+            );
+        }
+        assert_eq!(plain(GET, None), violation("a result without the HTTP response to its request"));
+    }
+
+    #[test]
+    fn an_answer_to_head_says_the_length_and_has_no_body() {
+        let answered = |headers: &[(&str, &str)], body: &'static [u8]| {
+            let response = Some(response(200, headers));
+            let finished =
+                finished(HEAD, "text/plain".to_owned(), response, Bytes::from_static(body)).unwrap();
+            match finished {
+                Finished::Response(response, body) => Ok((response.headers, body.bytes.len())),
+                Finished::Error(error) => Err(error.message),
+                Finished::Result(body) => panic!("{body:?}"),
+            }
+        };
+        let length = |text: &str| vec![("content-length".to_owned(), text.to_owned())];
+        assert_eq!(answered(&[("content-length", "70000")], b""), Ok((length("70000"), 0)));
+        assert_eq!(answered(&[("content-length", "7")], b"abc"), Ok((length("7"), 0)));
+        assert_eq!(answered(&[], b"abc"), Ok((length("3"), 0)));
+        assert_eq!(answered(&[], b""), Ok((Vec::new(), 0)));
+        let expected = "the response has the header 'content-length', which is of one connection";
+        assert_eq!(answered(&[("content-length", "many")], b""), Err(expected.to_owned()));
+    }
+
+    #[test]
+    fn an_answer_to_an_event_is_a_response_and_a_wrong_one_ends_its_invocation_only() {
+        let expected = Expected::EventAnswer { is_head: false };
+        let answered = |text: &'static str| {
+            let json = "application/json".to_owned();
+            finished(expected, json, None, Bytes::from_static(text.as_bytes())).unwrap()
+        };
+        let given =
+            answered("{\"statusCode\":404,\"headers\":{\"Content-Type\":\"text/x\"},\"body\":\"no\"}");
+        let Finished::Response(given, body) = given else { panic!("{given:?}") };
+        assert_eq!(given, response(404, &[("content-type", "text/x")]));
+        assert_eq!((body.content_type.as_str(), &body.bytes[..]), ("text/x", &b"no"[..]));
+        let Finished::Error(error) = answered("{\"statusCode\":true}") else { panic!() };
+        assert_eq!(error.kind, "ResponseInvalid");
+        let wrong = "a\nb".to_owned();
+        assert!(finished(expected, wrong, None, Bytes::new()).is_err(), "of the protocol itself");
     }
 }

@@ -26,15 +26,17 @@ use super::{
     Finished, Guest, GuestError, Invoke, Line, bounded, closed,
     lines::{Budget, Lines},
     output::Output,
-    protocol::{Features, GuestMessage, HostMessage, OutputName, encode_head},
-    response, too_large, unexpected,
+    protocol::{GuestMessage, HostMessage, OutputName, encode_head},
+    request::{Sent, Taker},
+    response::{self, Expected},
+    too_large, unexpected,
 };
 use crate::model::{FunctionError, InvocationId, Stream};
 
 /// The way to a guest for invocations; each may be under way beside others.
 pub struct Calls {
     requests: UnboundedSender<Request>,
-    features: Features,
+    taker: Taker,
 }
 
 enum Request {
@@ -42,7 +44,7 @@ enum Request {
         id: InvocationId,
         head: BytesMut,
         payload: Bytes,
-        is_request: bool,
+        expected: Expected,
         told: UnboundedSender<CallEvent>,
     },
     /// It has overrun its time: what was written until now is told, and then nothing more.
@@ -65,14 +67,17 @@ impl Calls {
         limit: Duration,
         output: &mut (dyn FnMut(Line) + Send),
     ) -> Result<Finished, GuestError> {
-        let invoke = response::for_guest(invoke, self.features);
+        let Sent { invoke, payload, expected } = match self.taker.form(invoke, payload) {
+            Ok(sent) => sent,
+            Err(error) => return Ok(Finished::Error(error)),
+        };
         let head = match encode_head(&HostMessage::Invoke(&invoke), payload.len()) {
             Ok(head) => head,
             Err(error) => return Ok(Finished::Error(too_large(&error))),
         };
         let (told, mut heard) = unbounded_channel();
-        let (id, payload, is_request) = (invoke.id, payload.clone(), invoke.http.is_some());
-        self.ask(Request::Invoke { id, head, payload, is_request, told })?;
+        let id = invoke.id;
+        self.ask(Request::Invoke { id, head, payload, expected, told })?;
         let mut is_late = false;
         let mut late = pin!(sleep(limit));
         loop {
@@ -116,8 +121,8 @@ pub struct Several<'a> {
 struct UnderWay {
     /// None for one that was forgotten: its answer is of no use to anybody.
     told: Option<UnboundedSender<CallEvent>>,
-    /// An HTTP request, which is answered by a response.
-    is_request: bool,
+    /// The result that answers it.
+    expected: Expected,
     stdout: Lines,
     stderr: Lines,
     budget: Budget,
@@ -128,8 +133,8 @@ impl Guest {
     pub fn several(&mut self) -> (Calls, Several<'_>) {
         let (requests, received) = unbounded_channel();
         let (under_way, unsent) = (HashMap::new(), VecDeque::new());
-        let features = self.features;
-        (Calls { requests, features }, Several { guest: self, requests: received, under_way, unsent })
+        let taker = self.taker.clone();
+        (Calls { requests, taker }, Several { guest: self, requests: received, under_way, unsent })
     }
 }
 
@@ -166,9 +171,9 @@ impl Several<'_> {
                 self.write()
             }
             Some(request) = self.requests.recv() => match request {
-                Request::Invoke { id, head, payload, is_request, told } => match self.under_way.entry(id) {
+                Request::Invoke { id, head, payload, expected, told } => match self.under_way.entry(id) {
                     Entry::Vacant(place) => {
-                        place.insert(UnderWay::new(told, is_request));
+                        place.insert(UnderWay::new(told, expected));
                         self.unsent.push_back((head, payload));
                         self.write()
                     }
@@ -214,7 +219,7 @@ impl Several<'_> {
         output: Output<'_>,
     ) -> Result<(), GuestError> {
         match message {
-            GuestMessage::Log { id, stream } if self.guest.features.log => {
+            GuestMessage::Log { id, stream } if self.guest.taker.features.log => {
                 match self.under_way.get_mut(&id) {
                     Some(one) if one.told.is_some() => one.log(stream, &body),
                     // Whoever wrote it has been answered.
@@ -224,7 +229,7 @@ impl Several<'_> {
             }
             GuestMessage::Result { id, content_type, http } => {
                 let Some(one) = self.under_way.get(&id) else { return Err(not_under_way(id)) };
-                let finished = response::finished(one.is_request, content_type, http, body)?;
+                let finished = response::finished(one.expected, content_type, http, body)?;
                 self.finish(id, finished)
             }
             GuestMessage::Error { id, error } => self.finish(id, Finished::Error(bounded(error))),
@@ -273,9 +278,9 @@ fn write_now(socket: &UnixStream, head: &mut BytesMut, body: &mut Bytes) -> io::
 }
 
 impl UnderWay {
-    fn new(told: UnboundedSender<CallEvent>, is_request: bool) -> Self {
+    fn new(told: UnboundedSender<CallEvent>, expected: Expected) -> Self {
         let (stdout, stderr) = (Lines::new(Stream::Stdout), Lines::new(Stream::Stderr));
-        Self { told: Some(told), is_request, stdout, stderr, budget: Budget::new() }
+        Self { told: Some(told), expected, stdout, stderr, budget: Budget::new() }
     }
 
     fn tell(&self, told: CallEvent) {
@@ -285,7 +290,7 @@ impl UnderWay {
     }
 
     fn log(&mut self, stream: OutputName, bytes: &[u8]) {
-        let Self { told, stdout, stderr, budget, is_request: _ } = self;
+        let Self { told, stdout, stderr, budget, expected: _ } = self;
         let lines = match stream {
             OutputName::Stdout => stdout,
             OutputName::Stderr => stderr,
@@ -295,7 +300,7 @@ impl UnderWay {
 
     /// Ends unfinished lines, and tells how much was dropped.
     fn finish_lines(&mut self) {
-        let Self { told, stdout, stderr, budget, is_request: _ } = self;
+        let Self { told, stdout, stderr, budget, expected: _ } = self;
         let mut output = line_to(told.as_ref());
         stdout.finish(budget, &mut output);
         stderr.finish(budget, &mut output);

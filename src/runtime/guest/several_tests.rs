@@ -226,11 +226,18 @@ async fn a_request_is_sent_to_a_guest_that_knows_requests_and_answered_by_a_resp
 }
 
 #[tokio::test]
-async fn no_request_is_sent_to_a_guest_that_does_not_know_requests() {
+async fn a_guest_that_does_not_know_requests_gets_an_event_and_its_answer_is_the_response() {
     let answer = r#"{"result":{"id":"ID","content_type":"text/plain"}}"#;
     let (sent, answers) = answered(BOTH, request(), answer).await;
-    assert!(!sent.contains("http") && sent.contains("remaining_ms"), "{sent}");
-    assert!(answers.iter().all(|answer| answer.starts_with("Ok(Result(")), "{answers:?}");
+    let (header, event) = sent.split_once("}}").unwrap();
+    assert!(!header.contains("\"http\"") && header.contains("remaining_ms"), "{sent}");
+    assert!(event.starts_with(r#"{"version":"2.0","routeKey":"$default","rawPath":"/a""#), "{sent}");
+    let expected = "Ok(Response(HttpResponse { status: 200, headers: [(\"content-type\", \"text/plain\")] }, \
+                    Body { content_type: \"text/plain\", bytes: b\"text\" }))";
+    assert_eq!(answers, [expected, expected]);
+    let answer = r#"{"result":{"id":"ID","content_type":"application/json"}}"#;
+    let (_, answers) = answered(BOTH, request(), answer).await;
+    assert!(answers.iter().all(|answer| answer.contains("status: 200")), "any JSON: {answers:?}");
 }
 
 #[tokio::test]

@@ -54,7 +54,8 @@ impl Scheduler {
         let (id, function) = (call.id, self.functions.find(&call.function).await?);
         let in_flight = self.enter(&function)?;
         let input = Input::of(&function, call).await?;
-        let is_form = payload::is_form(&input.payload.content_type);
+        // Bodies of requests reach the handler as text, forms too.
+        let is_form = input.http.is_none() && payload::is_form(&input.payload.content_type);
         let http = input.http.clone();
         let arrival =
             Arrival { function: function.clone(), accepted, accepted_at, http, _in_flight: in_flight };

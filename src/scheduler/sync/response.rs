@@ -31,7 +31,7 @@ pub fn answered(
         let detail = format!("function '{}' {what}: {words}", function.name);
         Some(of_function(code, detail, error))
     };
-    // A web server that says that it has failed has still answered.
+    // A function that answers a request with its own failure has still answered.
     let has_answered = matches!(verdict, Verdict::Succeeded | Verdict::Failed { .. });
     let problem = match verdict {
         Verdict::Succeeded => None,

@@ -39,6 +39,28 @@ async fn a_program_knows_its_invocation_and_its_variables() {
 }
 
 #[tokio::test]
+async fn a_request_is_in_variables_and_its_answer_is_the_output() {
+    let text = "echo $CLOUDFUNC_HTTP_METHOD $CLOUDFUNC_HTTP_PATH \"[${CLOUDFUNC_HTTP_QUERY-unset}]\" $CLOUDFUNC_HEADERS; cat";
+    let mut host = Host::shell(1, text).await;
+    let headers = json!([["x-a", "1"], ["x-a", "2"], ["x-name", "Zo\u{c3}\u{ab}"]]);
+    for (query, shown) in [(Some("q=a%20b"), "[q=a%20b]"), (None, "[]")] {
+        let mut http = json!({ "method": "PUT", "path": "/a%20b", "headers": headers });
+        if let Some(query) = query {
+            http["query"] = query.into();
+        }
+        host.begin("i1", 30_000, http, b"body").await;
+        let (answer, body) = host.next().await;
+        let response = json!({ "status": 200, "headers": [["content-type", TEXT]] });
+        let expected = json!({ "result": { "id": "i1", "content_type": TEXT, "http": response } });
+        assert_eq!(answer, expected);
+        let headers = "{\"x-a\":\"1, 2\",\"x-name\":\"Zo\u{eb}\"}";
+        assert_eq!(String::from_utf8(body).unwrap(), format!("PUT /a%20b {shown} {headers}\nbody"));
+    }
+    let mut host = Host::shell(1, "echo ${CLOUDFUNC_HTTP_METHOD-unset}").await;
+    assert_eq!(host.invoke("i1", b"").await.1, b"unset\n", "not for any other invocation");
+}
+
+#[tokio::test]
 async fn an_exit_code_and_a_signal_are_the_error() {
     for (text, message) in [
         ("echo half; exit 3", "the program ended with code 3"),

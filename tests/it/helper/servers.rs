@@ -175,8 +175,53 @@ async fn a_connection_is_used_again_until_the_server_closes_it() {
 async fn a_connection_is_not_used_again_after_the_head_alone() {
     let (mut host, _) = server(1).await;
     let (answer, body) = ask(&mut host, "HEAD", "/apart", json!([]), b"").await;
-    assert_eq!((&answer["result"]["http"]["status"], body.len()), (&json!(200), 0), "{answer}");
+    let http = json!({ "status": 200, "headers": [["content-length", "4"]] });
+    assert_eq!(
+        (&answer["result"]["http"], body.len()),
+        (&http, 0),
+        "the length is that of GET: {answer}"
+    );
     assert_eq!(seen(&mut host, "GET", "/", json!([]), b"").await["connection"], 3);
+}
+
+#[tokio::test]
+async fn conditions_and_ranges_and_their_answers_are_passed_on() {
+    let (mut host, _) = server(1).await;
+    let conditions = json!([
+        ["host", "example.org"],
+        ["if-match", "\"a\""],
+        ["if-modified-since", "Thu, 12 Mar 2020 19:03:58 GMT"],
+        ["if-none-match", "\"b\""],
+        ["if-range", "\"c\""],
+        ["range", "bytes=0-1"],
+    ]);
+    let mut sent = conditions.clone();
+    sent.as_array_mut().unwrap().push(json!(["expect", "100-continue"]));
+    let got = seen(&mut host, "GET", "/", sent, b"").await;
+    assert_eq!(got["headers"], conditions, "and nothing is expected of the server");
+    for (status, headers, length, body) in [
+        (
+            "206 Partial Content",
+            json!([["content-range", "bytes 0-1/10"], ["etag", "\"a\""]]),
+            "2",
+            "ab",
+        ),
+        ("304 Not Modified", json!([["etag", "\"a\""]]), "", ""),
+        ("416 Range Not Satisfiable", json!([["content-range", "bytes */10"]]), "0", ""),
+    ] {
+        let mut head = format!("HTTP/1.1 {status}\r\n");
+        for header in headers.as_array().unwrap() {
+            let (name, value) = (header[0].as_str().unwrap(), header[1].as_str().unwrap());
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        if !length.is_empty() {
+            head.push_str(&format!("content-length: {length}\r\n"));
+        }
+        let (answer, seen) = raw(&mut host, "/raw", format!("{head}\r\n{body}").as_bytes()).await;
+        let number: u16 = status[..3].parse().unwrap();
+        assert_eq!(answer["result"]["http"], json!({ "status": number, "headers": headers }));
+        assert_eq!(seen, body.as_bytes(), "{status}");
+    }
 }
 
 #[tokio::test]

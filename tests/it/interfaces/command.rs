@@ -11,7 +11,7 @@ use cloudfunc::{
 };
 use futures_util::future::join_all;
 
-use super::{deploy, header, record_of, request};
+use super::{call, deploy, header, record_of, request};
 use crate::{
     on_stack,
     support::{
@@ -24,6 +24,7 @@ on_stack! {
     light:
     the_payload_is_the_input_and_the_output_is_the_result
     the_context_is_in_variables
+    a_request_is_in_variables_and_its_output_the_response
     an_exit_code_is_the_outcome_and_errors_go_to_the_log
     several_processes_run_at_once_in_one_instance
     a_process_that_overruns_its_time_is_killed
@@ -36,6 +37,7 @@ on_stack! {
     the_payload_is_the_input_and_the_output_is_the_result
     a_process_that_takes_too_much_memory_has_crashed_and_its_instance_goes_on
     the_context_is_in_variables
+    a_request_is_in_variables_and_its_output_the_response
     an_exit_code_is_the_outcome_and_errors_go_to_the_log
     several_processes_run_at_once_in_one_instance
     a_process_that_overruns_its_time_is_killed
@@ -110,6 +112,20 @@ async fn the_context_is_in_variables(platform: &TestPlatform) {
     if platform.stack.has_containers() {
         assert_eq!(seen["at"], "/var/task", "{text}");
     }
+}
+
+async fn a_request_is_in_variables_and_its_output_the_response(platform: &TestPlatform) {
+    let script = "echo $CLOUDFUNC_HTTP_METHOD $CLOUDFUNC_HTTP_PATH $CLOUDFUNC_HTTP_QUERY; cat\n";
+    deploy_script(platform, "asked", script, "").await;
+    let answer = call(platform, "asked", "PUT", "/a?b=1").body("{").send().await.unwrap();
+    assert_eq!(
+        (answer.status().as_u16(), header(&answer, "cloudfunc-outcome")),
+        (200, Some("succeeded"))
+    );
+    assert_eq!(header(&answer, "content-type"), Some("text/plain; charset=utf-8"));
+    assert_eq!(answer.text().await.unwrap(), "PUT /a b=1\n{");
+    let answer = call(platform, "asked", "HEAD", "/").send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), answer.text().await.unwrap().as_str()), (200, ""));
 }
 
 async fn an_exit_code_is_the_outcome_and_errors_go_to_the_log(platform: &TestPlatform) {

@@ -32,7 +32,7 @@ on_stack! {
     a_server_that_ends_in_a_request_has_crashed
     a_background_invocation_is_a_post_to_the_root
     the_command_line_says_method_path_and_headers
-    other_functions_know_no_method_and_path
+    a_handler_gets_the_request_as_an_event
 }
 
 on_stack! {
@@ -367,14 +367,29 @@ async fn the_command_line_says_method_path_and_headers(platform: &TestPlatform) 
     }
 }
 
-async fn other_functions_know_no_method_and_path(platform: &TestPlatform) {
-    platform.deploy("plain", &[("function.py", "def handler(event):\n    return event\n")]).await;
-    let answer = call(platform, "plain", "GET", "/").send().await.unwrap();
+async fn a_handler_gets_the_request_as_an_event(platform: &TestPlatform) {
+    let handler = "def handler(event):\n    return {\"statusCode\": int(event[\"rawPath\"][1:]), \"body\": event}\n";
+    platform.deploy("plain", &[("function.py", handler)]).await;
+    let answer = call(platform, "plain", "PUT", "/404?a=1&a=2").send().await.unwrap();
+    assert_eq!(
+        (answer.status().as_u16(), header(&answer, "cloudfunc-outcome")),
+        (404, Some("succeeded"))
+    );
+    let event: Value = answer.json().await.unwrap();
+    assert_eq!((&event["version"], &event["rawPath"]), (&json!("2.0"), &json!("/404")), "{event}");
+    assert_eq!(event["queryStringParameters"], json!({ "a": "1,2" }));
+    assert_eq!(event["requestContext"]["http"]["method"], "PUT");
+    let answer = call(platform, "plain", "GET", "/503").send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), header(&answer, "cloudfunc-outcome")), (503, Some("failed")));
+    let record = record_of(platform, &answer).await;
+    let attempt = &record.attempts[0];
+    assert_eq!((record.state, attempt.http_status), (State::Failed, Some(503)), "{record:?}");
+    let error = attempt.error.as_ref().unwrap();
+    assert_eq!((error.kind.as_str(), error.message.as_str()), ("http_503", "the function answered 503"));
+    let answer = call(platform, "plain", "GET", "/99").send().await.unwrap();
     let status = answer.status();
     let problem: Value = answer.json().await.unwrap();
-    assert_eq!((status.as_u16(), &problem["code"]), (400, &json!("bad_request")), "{problem}");
-    let told = "function 'plain' is not a web server: Cloudfunc-Http-Method and Cloudfunc-Http-Path have no effect";
-    assert_eq!(problem["detail"], told);
+    assert_eq!((status.as_u16(), &problem["error_type"]), (500, &json!("ResponseInvalid")), "{problem}");
 }
 
 /// Stops with a server that ignores SIGTERM; that nothing is left of it is seen by the stop itself.

@@ -3,7 +3,7 @@
 use cloudfunc::model::{Start, State, code};
 use serde_json::{Value, json};
 
-use super::{deploy, packed, refused, request};
+use super::{call, deploy, header, packed, refused, request};
 use crate::{
     on_stack,
     support::{
@@ -16,6 +16,7 @@ on_stack! {
     light:
     a_program_asks_for_invocations_and_answers_them
     an_error_is_told_with_its_type_and_trace
+    a_request_is_an_event_and_its_answer_the_response
     a_program_that_cannot_begin_is_refused
     answers_that_belong_to_no_invocation_are_refused_and_the_rest_goes_on
     a_program_that_does_not_answer_is_ended_at_its_timeout
@@ -26,6 +27,7 @@ on_stack! {
     @ sqlite_embedded_oci:
     a_program_asks_for_invocations_and_answers_them
     an_error_is_told_with_its_type_and_trace
+    a_request_is_an_event_and_its_answer_the_response
     a_program_that_cannot_begin_is_refused
     answers_that_belong_to_no_invocation_are_refused_and_the_rest_goes_on
     a_program_that_does_not_answer_is_ended_at_its_timeout
@@ -72,6 +74,8 @@ while True:
         post(f"invocation/{id}/error", error, {"Lambda-Runtime-Function-Error-Type": "NoSuchLuck"})
     elif do == "silent":
         time.sleep(600)
+    elif isinstance(event, dict) and event.get("rawPath") == "/tea":
+        post(answer, {"statusCode": 418, "headers": {"X-Pot": "short"}, "cookies": ["a=1", "b=2"], "body": event.get("body")})
     elif do == "twice":
         post(answer, {"statuses": "first"})
         print("second answer:", post(answer, {"statuses": "second"}), flush=True)
@@ -132,6 +136,28 @@ async fn an_error_is_told_with_its_type_and_trace(platform: &TestPlatform) {
     assert_eq!(problem.trace.as_deref(), Some("in here\nin there"));
     // The program goes on.
     assert_eq!(platform.invoke("f", "{}").await.start, Some(Start::Warm));
+}
+
+async fn a_request_is_an_event_and_its_answer_the_response(platform: &TestPlatform) {
+    deploy_runtime(platform, "").await;
+    let tea = || call(platform, "f", "BREW", "/tea").header("content-type", "text/plain");
+    let answer = tea().body("gr\u{fc}n").send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), header(&answer, "x-pot")), (418, Some("short")));
+    let cookies: Vec<_> = answer.headers().get_all("set-cookie").iter().collect();
+    assert_eq!(cookies, ["a=1", "b=2"]);
+    assert_eq!(header(&answer, "content-type"), Some("application/json"));
+    assert_eq!(answer.text().await.unwrap(), "gr\u{fc}n");
+    // Without a status the whole answer is the body.
+    let answer = call(platform, "f", "GET", "/any").send().await.unwrap();
+    assert_eq!(
+        (answer.status().as_u16(), header(&answer, "content-type")),
+        (200, Some("application/json"))
+    );
+    let seen: Value = answer.json().await.unwrap();
+    let context = &seen["echo"]["requestContext"];
+    assert_eq!((&context["apiId"], &context["http"]["path"]), (&json!("f"), &json!("/any")), "{seen}");
+    let answer = tea().body(vec![b'x'; 4_718_593]).send().await.unwrap();
+    assert_eq!(answer.status(), 413);
 }
 
 async fn a_program_that_cannot_begin_is_refused(platform: &TestPlatform) {
