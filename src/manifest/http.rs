@@ -172,7 +172,7 @@ fn check_origin(text: &str) -> Result<(), String> {
     }
     match as_sent(text) {
         Some(sent) if sent == text => Ok(()),
-        Some(sent) => Err(format!("browsers send it without anything more or else: write {sent:?}")),
+        Some(sent) => Err(format!("browsers send it as {sent:?}: write that")),
         None => Err(RULE.into()),
     }
 }

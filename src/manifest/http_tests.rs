@@ -210,8 +210,7 @@ fn a_host_is_a_name_and_nothing_else() {
 #[test]
 fn an_origin_is_what_browsers_send() {
     let rule = "an origin is a scheme, a host and, unless it is the usual one, a port, such as \"https://app.example\"";
-    let sent =
-        |origin: &str| format!("browsers send it without anything more or else: write \"{origin}\"");
+    let sent = |origin: &str| format!("browsers send it as \"{origin}\": write that");
     let scheme = |origin: &str| format!("an origin begins with its scheme: write \"{origin}\"");
     for (origin, expected) in [
         ("https://app.example/", sent("https://app.example")),
