@@ -105,6 +105,7 @@ impl<'d> Section<'d> {
 }
 
 /// One value of a document.
+#[derive(Clone)]
 pub struct Field<'d> {
     source: Source<'d>,
     /// The name that a user would use: `scaling.max_instances`.

@@ -22,7 +22,7 @@ pub struct Answer {
     start: Option<Start>,
     duration_ms: Option<f64>,
     instance: Option<String>,
-    /// Status and headers of a web server's response; of a record, the status alone.
+    /// Status and headers of an HTTP response; of a record, the status alone.
     http: Option<HttpResponse>,
     /// Advice shown with a value.
     advice: Option<String>,
@@ -33,7 +33,7 @@ pub struct Answer {
 enum Ending {
     Value(Body),
     Failed {
-        /// The body of a web server that says that it has failed.
+        /// The body of an HTTP response that says that the function has failed.
         body: Option<Body>,
         exit: Exit,
         message: String,
@@ -211,7 +211,7 @@ impl<'a> Document<'a> {
     }
 }
 
-/// Says on stderr what a web server answered besides the body: a status other than 2xx, or on request everything.
+/// Says on stderr what an HTTP response has besides the body: a status other than 2xx, or on request everything.
 fn tell(response: &HttpResponse, out: &Output) {
     let status = format!("HTTP {}", response.status);
     if out.is_verbose() {

@@ -37,7 +37,7 @@ impl DataArgs {
         self.payload.as_deref().or(self.data.as_deref())
     }
 
-    /// Reads the exact bytes, and checks them as the platform would. With a request to a web server, no payload is no body,
+    /// Reads the exact bytes, and checks them as the platform would. With an HTTP request, no payload is no body,
     /// and a body of a type that was given is sent as it is.
     pub async fn read(self, request: Option<&HttpRequest>, out: &Output) -> Result<Body, Error> {
         let Self { payload, data, content_type } = self;

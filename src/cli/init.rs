@@ -198,11 +198,12 @@ mod tests {
             assert_eq!(read.name.unwrap().as_str(), "greeter");
             bundle::check_code(&listing, &read.spec).unwrap();
 
-            // The template says that its commented lines are the defaults.
-            let shown = text.replace("\n# ", "\n").replace("What follows", "# ").replace("[env]", "#");
+            // The template says that its commented lines are the defaults; some only show what could be there.
+            let shown = text.replace("\n# ", "\n").replace("What follows", "# ");
+            let shown = shown.replace("[env]", "#").replace("[http]", "#");
             let shown: String = shown
                 .lines()
-                .filter(|line| !line.starts_with("GREETING") && !line.starts_with("version"))
+                .filter(|line| !["GREETING", "version", "path"].iter().any(|key| line.starts_with(key)))
                 .map(|line| format!("{line}\n"))
                 .collect();
             let spec = manifest::parse(&shown, "shown", &defaults).unwrap().spec;

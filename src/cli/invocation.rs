@@ -6,7 +6,7 @@ use clap::Subcommand;
 use jiff::Timestamp;
 
 use super::{
-    Error, Exit, Output,
+    Error, Exit, Output, addresses,
     answer::Answer,
     interrupt::Farewell,
     patience::Patience,
@@ -17,7 +17,7 @@ use super::{
 use crate::{
     client::RecordFilter,
     error::Kind,
-    model::{AttemptRecord, FunctionName, InvocationRef, Record, State, api::Page, code},
+    model::{Arrival, AttemptRecord, FunctionName, InvocationRef, Record, State, api::Page, code},
     units::{parse_duration, show_duration},
 };
 
@@ -220,8 +220,13 @@ impl ListArgs {
             out.next("cloudfunc invoke NAME");
             return Ok(());
         }
-        let rows: Vec<_> = items.iter().map(|record| row(record, out)).collect();
-        out.table(["ID", "FUNCTION", "MODE", "STATE", "START", "ACCEPTED", "DURATION"], &rows)?;
+        let rows = items.iter().map(|record| row(record, out));
+        if items.iter().any(|record| record.http.is_some()) {
+            let rows: Vec<_> = rows.zip(&items).map(|(row, record)| with_request(row, record)).collect();
+            out.table(WITH_REQUEST, &rows)?;
+        } else {
+            out.table(HEADS, &rows.collect::<Vec<_>>())?;
+        }
         if next.is_some() {
             out.note(&format!(
                 "only the newest {}; --limit shows more",
@@ -231,6 +236,15 @@ impl ListArgs {
         out.next("cloudfunc invocation show ID");
         Ok(())
     }
+}
+
+const HEADS: [&str; 7] = ["ID", "FUNCTION", "MODE", "STATE", "START", "ACCEPTED", "DURATION"];
+const WITH_REQUEST: [&str; 8] =
+    ["ID", "FUNCTION", "MODE", "STATE", "START", "ACCEPTED", "DURATION", "REQUEST"];
+
+fn with_request(row: [String; 7], record: &Record) -> [String; 8] {
+    let [id, function, mode, state, start, accepted, duration] = row;
+    [id, function, mode, state, start, accepted, duration, addresses::request(record)]
 }
 
 fn row(record: &Record, out: &Output) -> [String; 7] {
@@ -254,6 +268,7 @@ fn rows(record: &Record) -> Vec<(&'static str, String)> {
     ];
     let request = record.http.as_ref();
     rows.extend(request.map(|http| ("request", format!("{} {}", http.method, http.target()))));
+    rows.extend(request.and_then(|http| http.arrival.as_ref()).map(|arrival| ("from", from(arrival))));
     rows.extend([("state", record.state.to_string()), ("accepted", exact_moment(record.accepted_at))]);
     rows.extend(record.http_status().map(|status| ("response", format!("HTTP {status}"))));
     rows.extend(record.reason.as_ref().map(|reason| ("reason", reason.to_string())));
@@ -270,6 +285,12 @@ fn rows(record: &Record) -> Vec<(&'static str, String)> {
     }
     rows.extend(record.attempts.iter().map(|attempt| ("attempt", describe(attempt, record))));
     rows
+}
+
+/// Says who sent a request, over which protocol, and to which address of the function.
+fn from(arrival: &Arrival) -> String {
+    let route = arrival.route.as_ref().map(|route| format!(", to {route}")).unwrap_or_default();
+    format!("{} over {}{route}", arrival.from, arrival.protocol)
 }
 
 fn describe(attempt: &AttemptRecord, record: &Record) -> String {
@@ -315,6 +336,21 @@ mod tests {
                 format!("`cloudfunc invocation wait {id}` waits for it again")
             )
         );
+    }
+
+    #[test]
+    fn a_request_is_told_with_its_sender() {
+        let mut record = running();
+        record.http = serde_json::from_value(serde_json::json!({
+            "method": "POST", "path": "/users/7", "query": "a=1", "arrival": {
+                "by": "address", "protocol": "HTTP/1.1", "from": "203.0.113.9", "at_ms": 0,
+                "route": "POST /users/{id}",
+            },
+        }))
+        .unwrap();
+        let told: Vec<_> = rows(&record).into_iter().take(5).collect();
+        assert_eq!(told[3], ("request", "POST /users/7?a=1".to_owned()));
+        assert_eq!(told[4], ("from", "203.0.113.9 over HTTP/1.1, to POST /users/{id}".to_owned()));
     }
 
     fn running() -> Record {

@@ -19,8 +19,10 @@ use crate::{
 /// Invoke a function and print what it returns
 ///
 /// The exact bytes of the result go to stdout, everything else to stderr. If the invocation fails, that
-/// includes what the function wrote and its traceback. Of a function that is a web server the result is the body of its
-/// response, whatever the status; one of 500 and above is a failure.
+/// includes what the function wrote and its traceback.
+///
+/// With --method or --path the function gets an HTTP request, as it does at its addresses. Of a response, also that of a web
+/// server, the result is the body, whatever the status; one of 500 and above is a failure.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The function

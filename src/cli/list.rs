@@ -1,7 +1,7 @@
 //! `cloudfunc list`
 
 use super::{
-    Error, Output,
+    Error, Output, addresses,
     target::{Target, all},
 };
 use crate::model::api::{FunctionInfo, Page};
@@ -26,11 +26,27 @@ impl Args {
             out.next("cloudfunc init hello");
             return Ok(());
         }
-        let rows: Vec<_> = items.iter().map(|function| row(function, out)).collect();
-        out.table(["NAME", "REVISION", "STATE", "INSTANCES", "DEPLOYED", "DESCRIPTION"], &rows)?;
+        let rows = items.iter().map(|function| row(function, out));
+        if items.iter().any(|function| function.spec.http.is_some()) {
+            let rows: Vec<_> =
+                rows.zip(&items).map(|(row, function)| with_address(row, function)).collect();
+            out.table(WITH_ADDRESS, &rows)?;
+        } else {
+            out.table(HEADS, &rows.collect::<Vec<_>>())?;
+        }
         out.next("cloudfunc show NAME");
         Ok(())
     }
+}
+
+const HEADS: [&str; 6] = ["NAME", "REVISION", "STATE", "INSTANCES", "DEPLOYED", "DESCRIPTION"];
+const WITH_ADDRESS: [&str; 7] =
+    ["NAME", "REVISION", "STATE", "INSTANCES", "DEPLOYED", "ADDRESS", "DESCRIPTION"];
+
+fn with_address(row: [String; 6], function: &FunctionInfo) -> [String; 7] {
+    let [name, revision, state, instances, deployed, description] = row;
+    let address = function.spec.http.as_ref().map(addresses::short).unwrap_or_default();
+    [name, revision, state, instances, deployed, address, description]
 }
 
 fn row(function: &FunctionInfo, out: &Output) -> [String; 6] {

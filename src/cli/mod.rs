@@ -2,6 +2,7 @@
 //!
 //! Commands return [`Error`]s with their exit code; only [`output`] prints.
 
+mod addresses;
 mod answer;
 mod ask;
 mod audit_log;

@@ -18,7 +18,7 @@ use super::{Error, Exit, Output};
 use crate::{
     bundle::{self, CodeError, Listing, Packed, ProgramError},
     manifest::{self, Defaults, Manifest},
-    model::{Code, FunctionName, FunctionSpec, Interface, Language, SecretName},
+    model::{Code, FunctionName, FunctionSpec, HttpSpec, Interface, Language, SecretName},
 };
 
 /// The maximum number of reasons for leaving something out that are shown without `--verbose`.
@@ -46,6 +46,8 @@ pub struct Function {
     /// None for an image from elsewhere.
     pub language: Option<Language>,
     pub interface: Interface,
+    /// Its addresses, if it has any.
+    pub http: Option<HttpSpec>,
     /// The secrets that it gets.
     pub secrets: Vec<SecretName>,
     /// A gzipped tar.
@@ -126,7 +128,7 @@ async fn pack_for(
     })?;
     drop(progress);
     let (name, spec) = check(folder, &packed, purpose)?;
-    let FunctionSpec { interface, secrets, .. } = spec;
+    let FunctionSpec { interface, http, secrets, .. } = spec;
     if let Some(before) = before {
         tell(&packed, before, out);
     }
@@ -137,7 +139,8 @@ async fn pack_for(
         listing.has(dependencies.file) || project.is_some_and(|file| listing.has(file))
     });
     let files = listing.paths().len();
-    Ok(Function { name, language, interface, secrets, archive: bytes, files, names_packages })
+    let archive = bytes;
+    Ok(Function { name, language, interface, http, secrets, archive, files, names_packages })
 }
 
 /// Reports files that are not in the archive, and files in it that will not work.

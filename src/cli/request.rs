@@ -1,5 +1,4 @@
-//! The request of a call as given on the command line: method and path for functions that are web servers, headers for all
-//! functions.
+//! The request of a call as given on the command line: method, path and headers.
 
 use super::Error;
 use crate::{
@@ -13,10 +12,10 @@ use crate::{
 /// The request options of every command that invokes a function.
 #[derive(Debug, clap::Args)]
 pub struct RequestArgs {
-    /// Method of the request, if the function is a web server [default: POST]
+    /// Method of the HTTP request that the function gets [default: POST, with --path or for a web server]
     #[arg(long, value_name = "METHOD", value_parser = method)]
     method: Option<String>,
-    /// Path of the request with its query, if the function is a web server [default: /]
+    /// Path of the HTTP request that the function gets, with its query [default: /, with --method or for a web server]
     #[arg(long = "path", value_name = "PATH", value_parser = target)]
     target: Option<String>,
     /// Header of the request, which the function sees; may be repeated
@@ -25,13 +24,13 @@ pub struct RequestArgs {
 }
 
 impl RequestArgs {
-    /// Returns what the client sends besides the payload. A header that has its meaning for web servers only needs the
-    /// request to one.
+    /// Returns what the client sends besides the payload. A header that has its meaning in HTTP requests only needs method or
+    /// path.
     pub fn options(self) -> Result<CallOptions, Error> {
         let Self { method, target, headers } = self;
         let is_named = method.is_some() || target.is_some();
         if !is_named && headers.iter().any(|(name, _)| name == "accept-encoding") {
-            let refused = "'accept-encoding' is for web servers: the platform itself compresses the answers of other functions";
+            let refused = "'accept-encoding' is for HTTP requests: the platform itself compresses the answers of other calls";
             let hint = "name the request with --method or --path, or leave the header out";
             return Err(Error::usage(refused).hint(hint));
         }
@@ -89,7 +88,8 @@ fn refusal(name: &str) -> Option<&'static str> {
     })
 }
 
-/// Names the flags in place of the headers that they become.
+/// Names the flags in place of the headers that they become: platforms of earlier versions refuse them for functions that are
+/// not web servers.
 pub fn with_flags(error: client::Error) -> client::Error {
     match error {
         client::Error::Problem(mut problem) if client::is(&problem, code::BAD_REQUEST) => {
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn an_encoding_is_asked_for_in_a_request_to_a_web_server_only() {
+    fn an_encoding_is_asked_for_in_an_http_request_only() {
         let options = |method: Option<&str>| {
             let headers = vec![header("Accept-Encoding: gzip").unwrap()];
             RequestArgs { method: method.map(str::to_owned), target: None, headers }.options()
@@ -185,7 +185,7 @@ mod tests {
         let sent = options(Some("GET")).unwrap().headers;
         assert_eq!(sent, [("accept-encoding".to_owned(), "gzip".to_owned())]);
         let refused = options(None).unwrap_err().report();
-        let expected = "'accept-encoding' is for web servers: the platform itself compresses the answers of other functions";
+        let expected = "'accept-encoding' is for HTTP requests: the platform itself compresses the answers of other calls";
         assert_eq!((refused.code.as_str(), refused.detail.as_str()), ("usage", expected));
     }
 

@@ -3,10 +3,12 @@
 mod secrets;
 
 use serde::Serialize;
+use url::Url;
 
 use self::secrets::Places;
 use super::{
     Error, Exit, Output,
+    addresses::{Addresses, by_name},
     target::{Target, all, permitted},
     text::{count, setting},
 };
@@ -59,7 +61,8 @@ impl Args {
         if out.json() {
             return out.document(&document);
         }
-        document.print(&Places::of(&client, name, &document.function.spec).await?, out)?;
+        let places = Places::of(&client, name, &document.function.spec).await?;
+        document.print(&places, client.base(), out)?;
         if is_whole {
             out.next(&format!("cloudfunc logs {name}"));
         } else {
@@ -101,21 +104,27 @@ async fn show_revision(
         not_kept,
         ..function
     };
-    print_settings(&shown, &Places::of(client, &name, &shown.spec).await?, out)?;
+    let places = Places::of(client, &name, &shown.spec).await?;
+    print_settings(&shown, &places, client.base(), out)?;
     out.next(&format!("cloudfunc logs {name} --build {number}"));
     Ok(())
 }
 
-fn print_settings(function: &FunctionInfo, places: &Places, out: &Output) -> Result<(), Error> {
-    for (key, value) in settings(function, places, out) {
+fn print_settings(
+    function: &FunctionInfo,
+    places: &Places,
+    base: &Url,
+    out: &Output,
+) -> Result<(), Error> {
+    for (key, value) in settings(function, places, base, out) {
         out.line(&format!("{key:<13} {}", out.foreign(&value)))?;
     }
     Ok(())
 }
 
 impl Document {
-    fn print(&self, places: &Places, out: &Output) -> Result<(), Error> {
-        print_settings(&self.function, places, out)?;
+    fn print(&self, places: &Places, base: &Url, out: &Output) -> Result<(), Error> {
+        print_settings(&self.function, places, base, out)?;
         if let Some(revisions) = &self.revisions {
             out.line("")?;
             let rows: Vec<_> = revisions.iter().map(|one| revision(one, out)).collect();
@@ -130,7 +139,12 @@ impl Document {
     }
 }
 
-fn settings(function: &FunctionInfo, places: &Places, out: &Output) -> Vec<(&'static str, String)> {
+fn settings(
+    function: &FunctionInfo,
+    places: &Places,
+    base: &Url,
+    out: &Output,
+) -> Vec<(&'static str, String)> {
     let FunctionSpec {
         description,
         code,
@@ -145,7 +159,7 @@ fn settings(function: &FunctionInfo, places: &Places, out: &Output) -> Vec<(&'st
         env,
         secrets,
         rate_limit,
-        http: _,
+        http,
         build_command,
         scaling,
         from_source,
@@ -193,6 +207,10 @@ fn settings(function: &FunctionInfo, places: &Places, out: &Output) -> Vec<(&'st
     if let Some(rate_limit) = rate_limit {
         settings.push(("rate limit", format!("{rate_limit} on each host")));
     }
+    if let Some(http) = http {
+        settings.extend(Addresses { http, base }.settings());
+    }
+    settings.push(("by name", by_name(&function.name, base)));
     if let Some(not_kept) = &function.not_kept {
         let (since, reason) = (out.moment(not_kept.since), &not_kept.reason);
         let first = format!("since {since}, on this host: {reason}");

@@ -15,7 +15,7 @@ use crate::model::{
 /// The parts of a call besides its payload.
 #[derive(Clone, Debug, Default)]
 pub struct CallOptions {
-    /// The request that a function gets as a web server; none: `POST /`.
+    /// The HTTP request that the function gets; none: `POST /` for a web server, and the payload alone for others.
     pub http: Option<HttpRequest>,
     /// Headers for the function: name and value.
     pub headers: Vec<(String, String)>,
@@ -31,11 +31,11 @@ pub struct InvokeAnswer {
     /// The phases in their order, in milliseconds.
     pub phases: Vec<(String, f64)>,
     pub outcome: Outcome,
-    /// The response of a function that is a web server, also of one that has failed.
+    /// The response to an HTTP request, also of a function that has failed.
     pub http: Option<ServerAnswer>,
 }
 
-/// The response of a function that is a web server.
+/// A function's response to an HTTP request.
 #[derive(Clone, Debug)]
 pub struct ServerAnswer {
     /// Status and headers.
@@ -160,7 +160,7 @@ fn response_of(status: StatusCode, headers: &HeaderMap) -> HttpResponse {
     HttpResponse { status: status.as_u16(), headers: own.collect() }
 }
 
-/// The problem of a web server that says that it has failed: its answer is not one of ours.
+/// The problem of a response that says that the function has failed: it is not an answer of ours.
 fn failure_of(name: &FunctionName, status: StatusCode) -> Box<Problem> {
     let status = status.as_u16();
     let kind = format!("http_{status}");

@@ -86,6 +86,11 @@ impl Default for DeployOptions {
 }
 
 impl Client {
+    /// Returns the platform's address, which ends in `/`.
+    pub fn base(&self) -> &Url {
+        &self.base
+    }
+
     /// Deploys `archive`, a gzipped tar of the function's folder. `progress` receives each step.
     pub async fn deploy(
         &self,

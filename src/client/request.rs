@@ -17,7 +17,7 @@ use crate::{
 
 /// The time limit for connecting: a platform that takes longer is treated as absent.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// The most headers of an answer: those of a web server's response, of which there may be a hundred, and the platform's.
+/// The most headers of an answer: those of a function's response, of which there may be a hundred, and the platform's.
 const MAX_HEADERS: usize = 128;
 
 impl Client {

@@ -7,6 +7,7 @@ mod command;
 mod dockerfile;
 pub mod environment;
 mod from_source;
+mod http;
 mod include;
 mod interface;
 mod variables;
@@ -74,6 +75,7 @@ const KEYS: &[&str] = &[
     "env",
     "secrets",
     "rate_limit",
+    "http",
     "build",
     "scaling",
 ];
@@ -159,7 +161,7 @@ pub fn parse(text: &str, file: &str, defaults: &Defaults) -> Result<Manifest, Ma
         env,
         secrets,
         rate_limit: root.get("rate_limit").map(|field| rate_limit(&field)).transpose()?,
-        http: None,
+        http: root.get("http").map(|field| http::read(&field)).transpose()?,
         build_command,
         scaling: scaling(
             root.get("scaling").map(|field| field.section()).transpose()?.as_ref(),

@@ -104,7 +104,7 @@ fn errors_say_where_and_what_is_accepted() {
         (
             "\n\n  xyz = 1",
             "3:3: unknown key `xyz`; accepted are `name`, `description`, `language`, `version`, `image`, \
-             `dockerfile`, `interface`, `command`, `port`, `handler`, `timeout`, `load_timeout`, `memory`, `cpus`, `network`, `package`, `env`, `secrets`, `rate_limit`, `build` and `scaling`",
+             `dockerfile`, `interface`, `command`, `port`, `handler`, `timeout`, `load_timeout`, `memory`, `cpus`, `network`, `package`, `env`, `secrets`, `rate_limit`, `http`, `build` and `scaling`",
         ),
         (
             "[scaling]\nmax_instnces = 3",

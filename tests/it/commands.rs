@@ -1,5 +1,6 @@
 //! The command line against a platform: the shapes of `--json`, what goes in, what is said when something fails.
 
+mod addresses;
 mod audit_log;
 mod ends;
 mod secrets;

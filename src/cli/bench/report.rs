@@ -35,7 +35,7 @@ pub struct Report {
     #[serde(serialize_with = "rounded::value")]
     succeeded_per_s: f64,
     succeeded: usize,
-    /// The values that a web server answered with a status of 400 or above, by status.
+    /// The HTTP responses with a status of 400 or above that are values, by status.
     http_errors: Vec<HttpError>,
     /// Answers with status 429.
     throttled: usize,

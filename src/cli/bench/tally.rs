@@ -48,7 +48,7 @@ pub struct Tally {
     /// Times of the phases of invocations that returned a value, without those of the warm-up, in the order in
     /// which answers list them.
     pub phases: Vec<(String, Times)>,
-    /// The number of values that web servers answered with a status of 400 and above, by status.
+    /// The number of HTTP responses with a status of 400 and above that are values, by status.
     pub http_errors: BTreeMap<u16, usize>,
     pub throttled: usize,
     /// Failures by error code.

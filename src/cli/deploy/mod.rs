@@ -12,13 +12,14 @@ use self::{
 };
 use super::{
     Error, Output,
+    addresses::{Addresses, next},
     pack::{Folders, Function, folders, known_name, known_name_at, pack_folder},
     target::Target,
     text::count,
 };
 use crate::{
     client::{Client, DeployOptions},
-    model::{FunctionName, Interface, api::Deployed},
+    model::{HttpAuth, HttpSpec, Interface, api::Deployed},
     units::show_bytes,
 };
 
@@ -93,12 +94,28 @@ impl Args {
     }
 }
 
-/// Returns a command that invokes a function: most web servers answer a `GET`.
-fn invocation(name: &FunctionName, interface: Interface) -> String {
-    match interface {
-        Interface::Http { .. } => format!("cloudfunc invoke {name} --method GET"),
-        _ => format!("cloudfunc invoke {name}"),
+/// A function that was deployed, and what its manifest says of calls.
+struct Done {
+    deployed: Deployed,
+    interface: Interface,
+    http: Option<HttpSpec>,
+}
+
+impl Done {
+    /// Says that callers need no token, once for each new revision.
+    fn warn(&self, out: &Output) {
+        let is_open = self.http.as_ref().is_some_and(|http| http.auth == HttpAuth::None);
+        if is_open && !self.deployed.unchanged {
+            out.notice(&open_to_everybody(&self.deployed));
+        }
     }
+}
+
+fn open_to_everybody(deployed: &Deployed) -> String {
+    format!(
+        "{}: with `auth = \"none\"` everybody who reaches its addresses may call it, and it has to check its callers itself",
+        deployed.name
+    )
 }
 
 /// The parts that every deploy of one command uses.
@@ -116,14 +133,20 @@ impl Deploy<'_> {
         let name = folder.as_ref().ok().and_then(|folder| known_name(folder));
         let result = async {
             let function = pack_folder(&folder?, Some(""), out).await?;
-            let interface = function.interface;
-            Ok::<_, Error>((self.upload(function, &Around::default()).await?, interface))
+            self.upload(function, &Around::default()).await
         };
         match result.await {
-            Ok((deployed, _)) if out.json() => out.json_line(&Item::deployed(path, &deployed)),
-            Ok((deployed, interface)) => {
-                out.line(&report(&deployed, out))?;
-                out.next(&invocation(&deployed.name, interface));
+            Ok(done) if out.json() => {
+                out.json_line(&Item::deployed(path, &done.deployed))?;
+                done.warn(out);
+                Ok(())
+            }
+            Ok(done) => {
+                let Done { deployed, interface, http } = &done;
+                out.line(&report(deployed, out))?;
+                self.addresses(&done).iter().try_for_each(|line| out.line(line))?;
+                done.warn(out);
+                out.next(&next(&deployed.name, *interface, http.as_ref(), self.client.base()));
                 Ok(())
             }
             Err(error) => {
@@ -137,9 +160,15 @@ impl Deploy<'_> {
         }
     }
 
+    /// Returns a line for each address of a function.
+    fn addresses(&self, done: &Done) -> Vec<String> {
+        let base = self.client.base();
+        done.http.as_ref().map(|http| Addresses { http, base }.lines()).unwrap_or_default()
+    }
+
     /// Uploads a function and follows its build. Ctrl-C says what becomes of it, and of those around it.
-    async fn upload(&self, function: Function, around: &Around) -> Result<Deployed, Error> {
-        let (out, Function { name, archive, files, .. }) = (self.out, function);
+    async fn upload(&self, function: Function, around: &Around) -> Result<Done, Error> {
+        let (out, Function { name, archive, files, interface, http, .. }) = (self.out, function);
         let (files, size) = (count(files, "file"), show_bytes(archive.len() as u64));
         let what = format!("deploying {name}: {files}, {size} packed");
         let progress = out.progress(&what);
@@ -164,23 +193,30 @@ impl Deploy<'_> {
         let deployed = self.client.deploy_with(&name, archive, self.options, sent, step).await;
         out.on_interrupt().clear();
         drop(progress);
-        deployed.map_err(|error| {
-            tell_why(&error, &told, out);
-            error.into()
-        })
+        let deployed = deployed.inspect_err(|error| tell_why(error, &told, out))?;
+        Ok(Done { deployed, interface, http })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::RevisionNumber;
 
     #[test]
-    fn the_command_that_follows_a_deploy_is_one_that_the_function_answers() {
-        let next = |interface| invocation(&"shop".parse().unwrap(), interface);
-        assert_eq!(next(Interface::Http { port: 8080 }), "cloudfunc invoke shop --method GET");
-        for interface in [Interface::Protocol, Interface::Command, Interface::Lambda] {
-            assert_eq!(next(interface), "cloudfunc invoke shop");
-        }
+    fn a_function_without_a_token_is_told_of() {
+        let deployed = Deployed {
+            name: "webhook".parse().unwrap(),
+            revision: RevisionNumber(1),
+            unchanged: false,
+            image: "python".to_owned(),
+            notice: None,
+            output: None,
+        };
+        assert_eq!(
+            open_to_everybody(&deployed),
+            "webhook: with `auth = \"none\"` everybody who reaches its addresses may call it, and it has to check its callers \
+             itself"
+        );
     }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Deploy,
+    Deploy, Done,
     farewell::Around,
     report::{Item, report},
 };
@@ -17,7 +17,7 @@ use crate::{
         pack::{Function, known_name_at, pack_folder},
         text::count,
     },
-    model::{FunctionName, api::Deployed},
+    model::FunctionName,
 };
 
 /// The limit of functions in one command.
@@ -98,8 +98,15 @@ impl Deploy<'_> {
             around.after.remove(0);
             let result = self.one_of_several(&folder, function, &around).await;
             match &result {
-                Ok(deployed) if out.json() => out.json_line(&Item::deployed(&path, deployed))?,
-                Ok(deployed) => out.note(&report(deployed, out)),
+                Ok(done) if out.json() => {
+                    out.json_line(&Item::deployed(&path, &done.deployed))?;
+                    done.warn(out);
+                }
+                Ok(done) => {
+                    out.note(&report(&done.deployed, out));
+                    self.addresses(done).iter().for_each(|line| out.note(line));
+                    done.warn(out);
+                }
                 Err(error) => {
                     if out.json() {
                         out.json_line(&Item::failed(&path, Some(name.clone()), error))?;
@@ -126,7 +133,7 @@ impl Deploy<'_> {
         folder: &Path,
         packed: Option<Function>,
         around: &Around,
-    ) -> Result<Deployed, Error> {
+    ) -> Result<Done, Error> {
         let function = match packed {
             Some(function) => Ok(function),
             None => pack_folder(folder, None, self.out).await,
@@ -194,17 +201,17 @@ fn same_name(name: &FunctionName, one: &Path, other: &Path) -> Error {
 }
 
 /// Words a result for the message of Ctrl-C.
-fn so_far(name: &FunctionName, result: &Result<Deployed, Error>) -> String {
+fn so_far(name: &FunctionName, result: &Result<Done, Error>) -> String {
     match result {
-        Ok(deployed) if deployed.unchanged => format!("{name} is unchanged"),
-        Ok(deployed) => format!("deployed {name}, revision {}", deployed.revision),
+        Ok(Done { deployed, .. }) if deployed.unchanged => format!("{name} is unchanged"),
+        Ok(Done { deployed, .. }) => format!("deployed {name}, revision {}", deployed.revision),
         Err(_) => format!("{name} failed"),
     }
 }
 
-fn row(name: &FunctionName, result: &Result<Deployed, Error>) -> [String; 3] {
+fn row(name: &FunctionName, result: &Result<Done, Error>) -> [String; 3] {
     let (revision, result) = match result {
-        Ok(deployed) => {
+        Ok(Done { deployed, .. }) => {
             let result = if deployed.unchanged { "unchanged" } else { "deployed" };
             (deployed.revision.to_string(), result.to_owned())
         }

@@ -297,6 +297,11 @@ fn end_of(record: &Record, at: Timestamp) -> LogLine {
     if let Some(start) = record.start {
         text.push_str(&format!(", {} start", start.as_str()));
     }
+    // Its query may have a secret, and is in the record only.
+    if let Some(http) = &record.http {
+        text.push_str(&format!(", {} {}", http.method, http.path));
+        text.extend(record.http_status().map(|status| format!(" {status}")));
+    }
     let error = record.attempts.last().and_then(|attempt| attempt.error.as_ref());
     match (error, &record.reason) {
         (Some(error), _) => text.push_str(&format!(": {}", error.kind)),
@@ -325,7 +330,7 @@ fn event(record: &Record, at: Timestamp, kind: LineKind, line: String) -> LogLin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{AttemptRecord, Mode, Phase, Phases, State};
+    use crate::model::{AttemptRecord, HttpRequest, Mode, Phase, Phases, State};
 
     fn attempt(number: u32, outcome: Option<State>) -> AttemptRecord {
         let (instance, revision) = (None, Some(RevisionNumber(1)));
@@ -402,6 +407,17 @@ mod tests {
             [expected[3].1, expected[4].1, expected[6].1],
             "without lines no time of 1 is known"
         );
+    }
+
+    #[test]
+    fn the_end_of_an_http_request_has_its_path_and_status_and_not_its_query() {
+        let http = HttpRequest::named(Some("GET"), Some("/users/7?key=secret")).ok();
+        let attempts = vec![AttemptRecord { http_status: Some(404), ..attempt(1, None) }];
+        let mut record = Record { http, attempts, ..lost_and_done() };
+        let last = |record: &Record| told(record, Vec::new()).pop().unwrap().1;
+        assert_eq!(last(&record), "END succeeded after 30 s, GET /users/7 404");
+        record.attempts[0].http_status = None;
+        assert_eq!(last(&record), "END succeeded after 30 s, GET /users/7");
     }
 
     #[test]

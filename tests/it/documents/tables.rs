@@ -30,7 +30,7 @@ fn the_manifests_table_is_what_the_parser_accepts() {
         }
         keys.insert(key.to_owned());
     }
-    let accepted: BTreeSet<String> = ["", "build.", "scaling."]
+    let accepted: BTreeSet<String> = ["", "build.", "http.", "scaling."]
         .into_iter()
         .flat_map(|table| {
             let error =
@@ -40,15 +40,20 @@ fn the_manifests_table_is_what_the_parser_accepts() {
             known
         })
         .collect();
-    let tables = |key: &&String| ["env", "build", "scaling"].contains(&key.as_str());
+    let tables = |key: &&String| ["env", "build", "http", "scaling"].contains(&key.as_str());
     let missing: Vec<_> = accepted.iter().filter(|key| !tables(key) && !keys.contains(*key)).collect();
     assert!(accepted.len() > 10 && missing.is_empty(), "not in docs/manifest.md: {missing:?}");
 }
 
 /// What keys need beside them.
-const BESIDE: [(&str, &str); 3] = [
+const BESIDE: [(&str, &str); 8] = [
     ("build.args", "dockerfile = 'Dockerfile'\n"),
     ("command", "interface = \"command\"\n"),
+    ("http.auth", "http.path = '/a'\n"),
+    ("http.cors", "http.path = '/a'\n"),
+    ("http.host", "http.path = '/a'\n"),
+    ("http.max_body", "http.path = '/a'\n"),
+    ("http.methods", "http.path = '/a'\n"),
     ("port", "interface = \"http\"\ncommand = [\"./server\"]\n"),
 ];
 

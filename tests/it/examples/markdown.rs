@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use cloudfunc::settings::Platform;
 use serde_json::{Value, json};
 
-use super::{FUNCTIONS, shop, thumbnail, validate};
+use super::{FUNCTIONS, shop, thumbnail, validate, webhook};
 use crate::{
     packages::{
         node::{only, serve},
@@ -77,6 +77,7 @@ async fn deployed(stack: Stack, test: &str, which: &str) -> Option<(TestPlatform
     copy(FUNCTIONS.as_ref(), &functions);
     if is_all {
         validate::build(&functions.join("validate"));
+        webhook::set_secret(&platform).await;
         // Where there are no sandboxes, its server has the machine's ports.
         let manifest = functions.join("shop/cloudfunc.toml");
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
