@@ -51,7 +51,7 @@ class Context {
     this.function = loaded.name;
     this.revision = loaded.revision;
     this.attempt = fields.attempt;
-    this.headers = fields.http === undefined ? fields.headers : joinedHeaders(fields.http, ', ');
+    this.headers = fields.http === undefined ? fields.headers : contextHeaders(fields.http, body);
     this.contentType = fields.content_type;
     this.body = body;
     this.#deadline = deadline;
@@ -654,7 +654,8 @@ function requestEvent({ id, http }, body) {
   if (parameters.size > 0) event.queryStringParameters = Object.fromEntries(parameters);
   if (Object.keys(arrival.parameters ?? {}).length > 0) event.pathParameters = arrival.parameters;
   if (body.length > 0) {
-    event.isBase64Encoded = !isText(headers['content-type'] ?? '', body);
+    const [, contentType = ''] = http.headers.find(([name]) => name === 'content-type') ?? [];
+    event.isBase64Encoded = !isText(contentType, body);
     event.body = event.isBase64Encoded ? body.base64Slice(0, body.length) : body.utf8Slice(0, body.length);
   }
   return event;
@@ -670,6 +671,11 @@ function joinedHeaders(http, separator) {
   }
   // Not one by one: '__proto__' is a name as any other.
   return Object.fromEntries(headers);
+}
+
+/** The headers as other invocations have them. */
+function contextHeaders(http, body) {
+  return { ...joinedHeaders(http, ', '), 'content-length': String(body.length) };
 }
 
 /** A header's value, of which each character is a byte: UTF-8 where it can be, otherwise Latin-1. */

@@ -514,7 +514,8 @@ def request_event(function, identifier, http, body):
     if arrival.get("parameters"):
         event["pathParameters"] = arrival["parameters"]
     if body:
-        text = text_in(headers.get("content-type", ""), body)
+        types = (value for name, value in http["headers"] if name == "content-type")
+        text = text_in(next(types, ""), body)
         event["isBase64Encoded"] = text is None
         event["body"] = base64_of(body) if text is None else text
     return event
@@ -529,6 +530,11 @@ def joined_headers(http, separator):
             value = headers[name] + ("; " if name == "cookie" else separator) + value
         headers[name] = value
     return headers
+
+
+def context_headers(http, body):
+    """The headers as other invocations have them."""
+    return dict(joined_headers(http, ", "), **{"content-length": str(len(body))})
 
 
 def header_text(value):
@@ -948,7 +954,7 @@ class Function:
         context.function = self.name
         context.revision = self.revision
         context.attempt = fields["attempt"]
-        context.headers = fields["headers"] if http is None else joined_headers(http, ", ")
+        context.headers = fields["headers"] if http is None else context_headers(http, body)
         context.content_type = fields["content_type"]
         context.body = body
         context._deadline = time.monotonic() + fields["remaining_ms"] / 1000
