@@ -11,6 +11,7 @@ mod failures;
 mod handlers;
 mod helped;
 mod helper_isolation;
+mod http_events;
 mod isolation;
 mod languages;
 mod node;
@@ -44,8 +45,8 @@ use cloudfunc::{
 
 use self::{
     alone::*, answers::*, beside_python::*, ends::*, failures::*, handlers::*, helped::*,
-    helper_isolation::*, isolation::*, languages::*, node::*, node_failures::*, output::*, secrets::*,
-    several::*, several_ends::*,
+    helper_isolation::*, http_events::*, isolation::*, languages::*, node::*, node_failures::*,
+    output::*, secrets::*, several::*, several_ends::*,
 };
 use crate::{need, support::eventually};
 
@@ -457,11 +458,14 @@ contract! {
     node_holds_no_lines_back_for_another_of_several
     node_tells_whose_error_nobody_caught
     nearly_a_mebibyte_of_secrets_arrives_in_python_node_and_a_program
-    more_than_a_mebibyte_of_secrets_fails_the_load_with_the_size_and_the_limit;
+    more_than_a_mebibyte_of_secrets_fails_the_load_with_the_size_and_the_limit
+    requests_and_answers_of_handlers_are_as_in_their_examples_in_every_language;
 
     shim:
     what_a_callable_takes_itself_decides_what_it_is_given
-    a_generator_is_not_run_and_the_error_says_so;
+    a_generator_is_not_run_and_the_error_says_so
+    a_request_is_answered_typed_and_failed_as_any_invocation_is_in_every_language
+    requests_beside_each_other_have_their_own_events_and_responses_in_every_language;
 
     sandbox:
     too_much_memory_is_the_reason

@@ -12,6 +12,7 @@ const { Writable } = require('stream');
 const { inspect } = require('util');
 
 const PROTOCOL = 1;
+const FEATURES = ['concurrent', 'log', 'http'];
 const MAX_HEADER = 64 * 1024;
 const MAX_BODY = 6 * 1024 * 1024;
 // Of an error's text, in characters. `fit` cuts what escapes make longer than a header.
@@ -38,6 +39,9 @@ class LoadError extends Error {
   }
 }
 
+/** The handler's answer to an HTTP request is malformed. */
+class ResponseInvalid extends Error {}
+
 /** A handler's view of its invocation. */
 class Context {
   #deadline;
@@ -47,7 +51,7 @@ class Context {
     this.function = loaded.name;
     this.revision = loaded.revision;
     this.attempt = fields.attempt;
-    this.headers = fields.headers;
+    this.headers = fields.http === undefined ? fields.headers : contextHeaders(fields.http, body);
     this.contentType = fields.content_type;
     this.body = body;
     this.#deadline = deadline;
@@ -463,51 +467,57 @@ const JSON_TYPE = 'application/json';
 /** Ends an invocation with what the handler returned. */
 function finish(invocation, value) {
   if (!underWay.has(invocation)) return; // its invocation was answered with an error meanwhile
-  let type = JSON_TYPE;
-  let body;
+  let result;
   try {
-    if (typeof value === 'string') {
-      type = TEXT;
-      if (!value.isWellFormed()) return refuse(invocation, 'the handler returned a string with half of a surrogate pair');
-      body = Buffer.from(value);
-    } else if (ArrayBuffer.isView(value)) {
-      type = BYTES;
-      body = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-    } else if (value instanceof ArrayBuffer || value instanceof SharedArrayBuffer) {
-      type = BYTES;
-      body = Buffer.from(value);
-    } else {
-      const problem = typeof value === 'object' ? lazy(value) : undefined;
-      if (problem) return refuse(invocation, `the handler returned ${problem}`);
-      body = json(value);
-    }
+    result = invocation.http === undefined ? resultOf(value) : responseOf(value, invocation.http.method);
   } catch (error) {
-    if (error instanceof Misfit) return refuse(invocation, error.message);
+    if (error instanceof Misfit) return refuse(invocation, 'ResultNotSerializable', error.message);
+    if (error instanceof ResponseInvalid) return refuse(invocation, 'ResponseInvalid', error.message);
     return answer(invocation, describe(error, 'ResultNotSerializable'));
   }
+  const { type, http, body } = result;
   if (body.length > MAX_BODY) {
     const message = `the result has ${body.length} bytes, over the limit of ${MAX_BODY} (6 MiB)`;
     return answer(invocation, { type: 'ResultTooLarge', message });
   }
   underWay.delete(invocation);
-  send({ result: { id: invocation.id, content_type: type } }, body);
+  send({ result: { id: invocation.id, content_type: type, http } }, body);
+}
+
+/** A returned value's content type and bytes; throws a `Misfit` where it has none. */
+function resultOf(value) {
+  if (typeof value === 'string') {
+    if (!value.isWellFormed()) throw new Misfit('the handler returned a string with half of a surrogate pair');
+    return { type: TEXT, body: Buffer.from(value) };
+  }
+  const bytes = bytesOf(value);
+  if (bytes) return { type: BYTES, body: bytes };
+  const problem = typeof value === 'object' ? lazy(value) : undefined;
+  if (problem) throw new Misfit(`the handler returned ${problem}`);
+  return { type: JSON_TYPE, body: json(value) };
+}
+
+function bytesOf(value) {
+  if (ArrayBuffer.isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  if (value instanceof ArrayBuffer || value instanceof SharedArrayBuffer) return Buffer.from(value);
+  return undefined;
 }
 
 /** The result is no JSON, and why. */
 class Misfit extends Error {}
 
-function json(value) {
+function json(value, where = '') {
   if (value === undefined || value === null) return Buffer.from('null');
   let text;
   try {
     text = JSON.stringify(value);
   } catch (error) {
-    const found = misfit(value, '', []);
+    const found = misfit(value, where, []);
     if (found) throw new Misfit(`the handler returned ${found}`);
     throw error; // what a `toJSON` or a getter of the function's threw
   }
   if (typeof value === 'object' || text === undefined) {
-    const found = misfit(value, '', null);
+    const found = misfit(value, where, null);
     if (found) throw new Misfit(`the handler returned ${found}`);
   }
   return Buffer.from(text ?? 'null');
@@ -589,6 +599,232 @@ function lazy(value, where = '') {
     return `a Response${place}, which is not read: return what is in it, such as await response.text()`;
   }
   return undefined;
+}
+
+// ---- HTTP: events and answers of payload format 2.0; nothing of this runs for other invocations
+
+// Headers of one connection; those of an answer are left out, as the platform writes its own.
+const OF_A_CONNECTION = new Set([
+  'connection', 'content-length', 'expect', 'keep-alive', 'proxy-authenticate', 'proxy-authorization',
+  'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade',
+]);
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const NOT_IN_A_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
+const IS_TEXT = /^(text\/.*|.*\+json|.*\+xml|application\/(json|xml|javascript|x-www-form-urlencoded))$/;
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+
+/** The event of a request. */
+function requestEvent({ id, http }, body) {
+  const { cookie = '', ...headers } = joinedHeaders(http, ',');
+  const cookies = cookie.split(';').map((part) => part.replace(/^[ \t]+|[ \t]+$/g, '')).filter(Boolean);
+  const arrival = http.arrival ?? arrivalOf(id);
+  const { method, path: rawPath, query: rawQueryString = '' } = http;
+  const routeKey = arrival.route ?? '$default';
+  const host = headers.host ?? '';
+  // The name in front of a port; an address of IPv6 has colons of its own, in brackets.
+  const domainName = host.startsWith('[') ? host.slice(0, host.indexOf(']') + 1) : host.split(':', 1)[0];
+  const event = {
+    version: '2.0',
+    routeKey,
+    rawPath,
+    rawQueryString,
+    headers,
+    requestContext: {
+      apiId: loaded.name,
+      authentication: null,
+      domainName,
+      domainPrefix: domainName.split('.', 1)[0],
+      http: {
+        method,
+        path: rawPath,
+        protocol: arrival.protocol,
+        sourceIp: arrival.from,
+        userAgent: headers['user-agent'] ?? '',
+      },
+      requestId: id,
+      routeKey,
+      stage: '$default',
+      time: timeOf(new Date(arrival.at_ms)),
+      timeEpoch: arrival.at_ms,
+    },
+    isBase64Encoded: false,
+  };
+  if (cookies.length > 0) event.cookies = cookies;
+  const parameters = parametersIn(rawQueryString);
+  if (parameters.size > 0) event.queryStringParameters = Object.fromEntries(parameters);
+  if (Object.keys(arrival.parameters ?? {}).length > 0) event.pathParameters = arrival.parameters;
+  if (body.length > 0) {
+    const [, contentType = ''] = http.headers.find(([name]) => name === 'content-type') ?? [];
+    event.isBase64Encoded = !isText(contentType, body);
+    event.body = event.isBase64Encoded ? body.base64Slice(0, body.length) : body.utf8Slice(0, body.length);
+  }
+  return event;
+}
+
+/** The headers by their names, repeated ones joined; cookies as they are joined in one header. */
+function joinedHeaders(http, separator) {
+  const headers = new Map();
+  for (const [name, value] of http.headers) {
+    const text = headerText(value);
+    const before = headers.get(name);
+    headers.set(name, before === undefined ? text : before + (name === 'cookie' ? '; ' : separator) + text);
+  }
+  // Not one by one: '__proto__' is a name as any other.
+  return Object.fromEntries(headers);
+}
+
+/** The headers as other invocations have them. */
+function contextHeaders(http, body) {
+  return { ...joinedHeaders(http, ', '), 'content-length': String(body.length) };
+}
+
+/** A header's value, of which each character is a byte: UTF-8 where it can be, otherwise Latin-1. */
+function headerText(value) {
+  if (!/[^\x00-\x7f]/.test(value)) return value;
+  const bytes = Buffer.from(value, 'latin1');
+  return require('buffer').isUtf8(bytes) ? bytes.toString() : value;
+}
+
+/**
+ * What is known of a request without it, such as one that an earlier version has stored: the time in its id, which is a
+ * UUID of version 7.
+ */
+function arrivalOf(id) {
+  return { protocol: 'HTTP/1.1', from: '0.0.0.0', at_ms: parseInt(id.replace('-', '').slice(0, 12), 16) };
+}
+
+/** As in '12/Mar/2020:19:03:58 +0000', in every locale. */
+function timeOf(date) {
+  const two = (number) => String(number).padStart(2, '0');
+  const day = `${two(date.getUTCDate())}/${MONTHS[date.getUTCMonth()]}/${String(date.getUTCFullYear()).padStart(4, '0')}`;
+  return `${day}:${two(date.getUTCHours())}:${two(date.getUTCMinutes())}:${two(date.getUTCSeconds())} +0000`;
+}
+
+function parametersIn(query) {
+  const parameters = new Map();
+  for (const pair of query.split('&')) {
+    if (pair === '') continue;
+    const equals = pair.indexOf('=');
+    const name = unquoted(equals < 0 ? pair : pair.slice(0, equals));
+    const value = equals < 0 ? '' : unquoted(pair.slice(equals + 1));
+    const before = parameters.get(name);
+    parameters.set(name, before === undefined ? value : `${before},${value}`);
+  }
+  return parameters;
+}
+
+/**
+ * A part of a query, decoded as API Gateway does: '+' is a space, as in forms. An incomplete escape stays as it is, and
+ * bytes that are not UTF-8 are replaced.
+ */
+function unquoted(text) {
+  const spaced = text.replaceAll('+', ' ');
+  return spaced.includes('%') ? require('querystring').unescapeBuffer(spaced).toString() : spaced;
+}
+
+/** Tells whether a body is given as text, and not in base64: by its type, and as its bytes are UTF-8. */
+function isText(contentType, body) {
+  const semicolon = contentType.indexOf(';');
+  const kind = (semicolon < 0 ? contentType : contentType.slice(0, semicolon)).trim().toLowerCase();
+  return IS_TEXT.test(kind) && require('buffer').isUtf8(body);
+}
+
+/** A handler's answer to a request; throws a `ResponseInvalid`, and a `Misfit` for what is not JSON. */
+function responseOf(value, method) {
+  const problem = typeof value === 'object' ? lazy(value) : undefined;
+  if (problem) throw new Misfit(`the handler returned ${problem}`);
+  const isAnswer = value !== null && typeof value === 'object' && value.statusCode !== undefined;
+  if (!isAnswer) {
+    const { type, body } = resultOf(value);
+    return { type, http: { status: 200, headers: [['content-type', type]] }, body };
+  }
+  const status = statusOf(value.statusCode);
+  const headers = responseHeaders(value.headers ?? {}, method);
+  const cookies = responseCookies(value.cookies ?? []);
+  let body = responseBody(value.body, value.isBase64Encoded ?? false);
+  if (status === 204 || status === 304) {
+    body = NOTHING; // they have none in HTTP
+  } else if (!headers.has('content-type')) {
+    headers.set('content-type', JSON_TYPE);
+  }
+  const http = { status, headers: [...headers, ...cookies] };
+  const length = Buffer.byteLength(JSON.stringify(http));
+  // The frame has room for no more; the host has a limit of its own below.
+  const limit = MAX_HEADER - 1024;
+  if (length > limit) {
+    throw new ResponseInvalid(`the headers of the answer have ${length} bytes as JSON, over the limit of ${limit}`);
+  }
+  return { type: JSON_TYPE, http, body };
+}
+
+function statusOf(value) {
+  const status = typeof value === 'string' && /^\d{3}$/.test(value) ? Number(value) : value;
+  if (Number.isInteger(status) && status >= 200 && status <= 599) return status;
+  throw new ResponseInvalid('`statusCode` of the answer is not an integer from 200 to 599');
+}
+
+function responseHeaders(given, method) {
+  // A list, a Map and Headers are none: what is in them would be lost.
+  if (typeof given !== 'object' || given[Symbol.iterator]) {
+    throw new ResponseInvalid('`headers` of the answer is not an object');
+  }
+  const headers = new Map();
+  const seen = new Set();
+  for (const [key, value] of Object.entries(given)) {
+    if (value === undefined) continue; // as in JSON
+    const name = key.toLowerCase();
+    if (!TOKEN.test(key)) {
+      throw new ResponseInvalid(`the answer has a header named '${name}', which is not a name that HTTP allows`);
+    }
+    if (!(typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value))) {
+      throw new ResponseInvalid(`the header '${name}' of the answer is not a text, a number or a boolean`);
+    }
+    const bytes = headerBytes(String(value), `the header '${name}'`);
+    if (seen.has(name)) throw new ResponseInvalid(`the header '${name}' is in the answer twice, in different letters`);
+    seen.add(name);
+    // An answer to HEAD says the length that one to GET has.
+    const isLength = name === 'content-length' && method === 'HEAD' && /^\d+$/.test(bytes);
+    if (isLength || !OF_A_CONNECTION.has(name)) headers.set(name, bytes);
+  }
+  return headers;
+}
+
+function responseCookies(given) {
+  if (!Array.isArray(given) || !given.every((cookie) => typeof cookie === 'string')) {
+    throw new ResponseInvalid('`cookies` of the answer is not a list of texts');
+  }
+  return given.map((cookie) => ['set-cookie', headerBytes(cookie, 'a cookie')]);
+}
+
+/** A header's value in UTF-8, each byte of which is a character. */
+function headerBytes(value, what) {
+  const text = Buffer.from(value).latin1Slice();
+  if (!value.isWellFormed() || NOT_IN_A_VALUE.test(text)) {
+    throw new ResponseInvalid(`${what} of the answer has a character that HTTP does not allow`);
+  }
+  return text;
+}
+
+/** The bytes of an answer's body: a text's, those of bytes as they are, and the JSON of anything else. */
+function responseBody(body, isBase64) {
+  if (typeof isBase64 !== 'boolean') {
+    throw new ResponseInvalid('`isBase64Encoded` of the answer is neither true nor false');
+  }
+  if (body === undefined || body === null) return NOTHING;
+  const bytes = bytesOf(body);
+  if (isBase64) {
+    const text = bytes ? bytes.latin1Slice() : body;
+    const decoded = typeof text === 'string' ? Buffer.from(text, 'base64') : undefined;
+    // It skips what is not of the alphabet, and takes other ones.
+    if (decoded === undefined || decoded.base64Slice() !== text) {
+      throw new ResponseInvalid('`body` of the answer is not base64, although `isBase64Encoded` is true');
+    }
+    return decoded;
+  }
+  if (bytes) return bytes;
+  if (typeof body !== 'string') return json(body, '.body');
+  if (!body.isWellFormed()) throw new Misfit('the handler returned a string with half of a surrogate pair at .body');
+  return Buffer.from(body);
 }
 
 // ---- the function
@@ -789,7 +1025,7 @@ function invoke(invocation, body) {
 function call(invocation, body) {
   let value;
   try {
-    const event = eventOf(invocation.content_type, body);
+    const event = invocation.http === undefined ? eventOf(invocation.content_type, body) : requestEvent(invocation, body);
     if (loaded.withContext) {
       const deadline = performance.now() + invocation.remaining_ms;
       value = (0, loaded.handler)(event, new Context(invocation, Buffer.from(body), deadline));
@@ -814,8 +1050,8 @@ function fail(invocation, error) {
   if (underWay.has(invocation)) answer(invocation, describe(error));
 }
 
-function refuse(invocation, message) {
-  answer(invocation, { type: 'ResultNotSerializable', message: message.slice(0, MAX_MESSAGE).toWellFormed() });
+function refuse(invocation, type, message) {
+  answer(invocation, { type, message: message.slice(0, MAX_MESSAGE).toWellFormed() });
 }
 
 function answer(invocation, fields) {
@@ -877,7 +1113,7 @@ function prepare() {
 
 function hello(outputs) {
   socketsBegan = true;
-  send({ hello: { protocol: PROTOCOL, language: 'node', pid: process.pid, features: ['concurrent', 'log'], ...outputs } });
+  send({ hello: { protocol: PROTOCOL, language: 'node', pid: process.pid, features: FEATURES, ...outputs } });
   silence = setTimeout(prepare, SILENCE);
   silence.unref();
 }

@@ -54,6 +54,10 @@ class LoadError(Exception):
         self.kind = kind
 
 
+class ResponseInvalid(Exception):
+    """The handler's answer to an HTTP request is malformed."""
+
+
 class Context:
     """What a handler may know about its invocation."""
 
@@ -450,6 +454,268 @@ def not_json(value, error):
     return f"the handler returned a {name_of(value)} that is not JSON: {words_of(error)}"
 
 
+# ---- HTTP: events and answers of payload format 2.0; nothing of this runs for other invocations
+
+# Headers of one connection; those of an answer are left out, as the platform writes its own.
+OF_A_CONNECTION = frozenset((
+    "connection", "content-length", "expect", "keep-alive", "proxy-authenticate", "proxy-authorization",
+    "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+))
+TOKEN = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+TEXTS = frozenset((
+    "application/json", "application/xml", "application/javascript", "application/x-www-form-urlencoded",
+))
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+JSON = "application/json"
+
+
+def request_event(function, identifier, http, body):
+    """The event of a request."""
+    headers = joined_headers(http, ",")
+    cookies = [part.strip(" \t") for part in headers.pop("cookie", "").split(";")]
+    cookies = [part for part in cookies if part]
+    arrival = http.get("arrival") or arrival_of(identifier)
+    route = arrival.get("route", "$default")
+    host = headers.get("host", "")
+    # The name in front of a port; an address of IPv6 has colons of its own, in brackets.
+    domain = host[:host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
+    query = http.get("query") or ""
+    event = {
+        "version": "2.0",
+        "routeKey": route,
+        "rawPath": http["path"],
+        "rawQueryString": query,
+        "headers": headers,
+        "requestContext": {
+            "apiId": function,
+            "authentication": None,
+            "domainName": domain,
+            "domainPrefix": domain.partition(".")[0],
+            "http": {
+                "method": http["method"],
+                "path": http["path"],
+                "protocol": arrival["protocol"],
+                "sourceIp": arrival["from"],
+                "userAgent": headers.get("user-agent", ""),
+            },
+            "requestId": identifier,
+            "routeKey": route,
+            "stage": "$default",
+            "time": time_of(arrival["at_ms"]),
+            "timeEpoch": arrival["at_ms"],
+        },
+        "isBase64Encoded": False,
+    }
+    if cookies:
+        event["cookies"] = cookies
+    parameters = parameters_in(query)
+    if parameters:
+        event["queryStringParameters"] = parameters
+    if arrival.get("parameters"):
+        event["pathParameters"] = arrival["parameters"]
+    if body:
+        types = (value for name, value in http["headers"] if name == "content-type")
+        text = text_in(next(types, ""), body)
+        event["isBase64Encoded"] = text is None
+        event["body"] = base64_of(body) if text is None else text
+    return event
+
+
+def joined_headers(http, separator):
+    """The headers by their names, repeated ones joined; cookies as they are joined in one header."""
+    headers = {}
+    for name, value in http["headers"]:
+        value = header_text(value)
+        if name in headers:
+            value = headers[name] + ("; " if name == "cookie" else separator) + value
+        headers[name] = value
+    return headers
+
+
+def context_headers(http, body):
+    """The headers as other invocations have them."""
+    return dict(joined_headers(http, ", "), **{"content-length": str(len(body))})
+
+
+def header_text(value):
+    """A header's value, of which each character is a byte: UTF-8 where it can be, otherwise Latin-1."""
+    if value.isascii():
+        return value
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeError:
+        return value
+
+
+def arrival_of(identifier):
+    """What is known of a request without it, such as one that an earlier version has stored: the time in its id,
+    which is a UUID of version 7."""
+    at_ms = int(identifier.replace("-", "")[:12], 16)
+    return {"protocol": "HTTP/1.1", "from": "0.0.0.0", "at_ms": at_ms}
+
+
+def time_of(at_ms):
+    """As in '12/Mar/2020:19:03:58 +0000', in every locale."""
+    year, month, day, hour, minute, second = time.gmtime(at_ms // 1000)[:6]
+    return f"{day:02}/{MONTHS[month - 1]}/{year:04}:{hour:02}:{minute:02}:{second:02} +0000"
+
+
+def parameters_in(query):
+    parameters = {}
+    for pair in query.split("&"):
+        if pair:
+            name, _, value = pair.partition("=")
+            name, value = unquoted(name), unquoted(value)
+            parameters[name] = f"{parameters[name]},{value}" if name in parameters else value
+    return parameters
+
+
+def unquoted(text):
+    """A part of a query, decoded as API Gateway does: '+' is a space, as in forms. An incomplete escape stays as it
+    is."""
+    text = text.replace("+", " ")
+    if "%" not in text:
+        return text
+    from binascii import Error, unhexlify
+
+    first, *parts = text.encode().split(b"%")
+    decoded = bytearray(first)
+    for part in parts:
+        try:
+            decoded += unhexlify(part[:2]) or b"%"  # at the end
+        except Error:
+            decoded += b"%" + part[:2]
+        decoded += part[2:]
+    return decoded.decode("utf-8", "replace")
+
+
+def text_in(content_type, body):
+    """A body as text; None for one that goes in base64: that of another type, or of bytes that are not UTF-8."""
+    kind = content_type.partition(";")[0].strip().lower()
+    if not (kind in TEXTS or kind.startswith("text/") or kind.endswith(("+json", "+xml"))):
+        return None
+    try:
+        return body.decode()
+    except UnicodeError:
+        return None
+
+
+def base64_of(body):
+    from binascii import b2a_base64
+
+    return b2a_base64(body, newline=False).decode()
+
+
+def response_of(value, method):
+    """A handler's answer to a request: content type, response and body. Raises `ResponseInvalid`, and what
+    `wrong_result` explains."""
+    if not (isinstance(value, dict) and "statusCode" in value):
+        content_type, body = result_of(value)
+        return content_type, {"status": 200, "headers": [("content-type", content_type)]}, body
+    status = status_of(value["statusCode"])
+    headers = response_headers(value.get("headers"), method)
+    cookies = response_cookies(value.get("cookies"))
+    body = response_body(value.get("body"), value.get("isBase64Encoded"))
+    if status in (204, 304):  # which have no body in HTTP
+        body = b""
+    elif "content-type" not in headers:
+        headers["content-type"] = JSON
+    response = {"status": status, "headers": list(headers.items()) + cookies}
+    length = len(encode_json(response).encode())
+    if length > MAX_HEADER - 1024:  # of which the frame has room for no more; the host has a limit of its own below
+        raise ResponseInvalid(
+            f"the headers of the answer have {length} bytes as JSON, over the limit of {MAX_HEADER - 1024}"
+        )
+    return JSON, response, body
+
+
+def status_of(value):
+    if isinstance(value, str) and len(value) == 3 and value.isascii() and value.isdigit():
+        value = int(value)
+    elif isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 200 <= value <= 599:
+        return int(value)
+    raise ResponseInvalid("`statusCode` of the answer is not an integer from 200 to 599")
+
+
+def response_headers(given, method):
+    if given is None:
+        return {}
+    if not isinstance(given, dict):
+        raise ResponseInvalid("`headers` of the answer is not an object")
+    headers = {}
+    seen = set()
+    for name, value in given.items():
+        name = str(name)
+        is_token = bool(name) and not name.strip(TOKEN)
+        name = name.lower()
+        if not is_token:
+            raise ResponseInvalid(f"the answer has a header named '{name}', which is not a name that HTTP allows")
+        if isinstance(value, (bool, int, float)):
+            value = encode_json(value)
+        elif not isinstance(value, str):
+            raise ResponseInvalid(f"the header '{name}' of the answer is not a text, a number or a boolean")
+        value = header_bytes(value, f"the header '{name}'")
+        if name in seen:
+            raise ResponseInvalid(f"the header '{name}' is in the answer twice, in different letters")
+        seen.add(name)
+        # An answer to HEAD says the length that one to GET has.
+        is_length = name == "content-length" and method == "HEAD" and value.isascii() and value.isdigit()
+        if is_length or name not in OF_A_CONNECTION:
+            headers[name] = value
+    return headers
+
+
+def response_cookies(given):
+    if given is None:
+        return []
+    if not isinstance(given, (list, tuple)) or not all(isinstance(cookie, str) for cookie in given):
+        raise ResponseInvalid("`cookies` of the answer is not a list of texts")
+    return [("set-cookie", header_bytes(cookie, "a cookie")) for cookie in given]
+
+
+def header_bytes(value, what):
+    """A header's value in UTF-8, each byte of which is a character."""
+    try:
+        text = value.encode().decode("latin-1")
+    except UnicodeError:  # half of a surrogate pair
+        text = "\0"
+    # What is printable in ASCII is what HTTP allows, but for the tabulator.
+    if not (text.isascii() and text.isprintable()):
+        if not all(" " <= c <= "~" or c >= "\x80" or c == "\t" for c in text):
+            raise ResponseInvalid(f"{what} of the answer has a character that HTTP does not allow")
+    return text
+
+
+def response_body(body, is_base64):
+    """The bytes of an answer's body: a text's, those of bytes as they are, and the JSON of anything else."""
+    if not (is_base64 is None or isinstance(is_base64, bool)):
+        raise ResponseInvalid("`isBase64Encoded` of the answer is neither true nor false")
+    if body is None:
+        return b""
+    is_bytes = isinstance(body, (bytes, bytearray, memoryview))
+    if is_base64:
+        decoded = from_base64(body) if is_bytes or isinstance(body, str) else None
+        if decoded is None:
+            raise ResponseInvalid("`body` of the answer is not base64, although `isBase64Encoded` is true")
+        return decoded
+    return result_of(body)[1]
+
+
+def from_base64(text):
+    """The bytes of what is base64 with its padding, and nothing else; otherwise None."""
+    from binascii import a2b_base64, b2a_base64
+
+    try:
+        text = text.encode() if isinstance(text, str) else bytes(text)
+        decoded = a2b_base64(text)
+    except ValueError:
+        return None
+    # It skips what is not of the alphabet.
+    return decoded if b2a_base64(decoded, newline=False) == text else None
+
+
 # ---- the event loop: one for each instance, made when something first asks for it
 
 loop = None
@@ -621,32 +887,40 @@ class Function:
     def answer(self, fields, body):
         """Runs the handler: the answer's header and body."""
         identifier = fields["id"]
+        http = fields.get("http")
         try:
-            value = self.begin(fields, body)
+            value = self.begin(fields, http, body)
             if is_awaitable(value):
                 value = complete(value)
         except SystemExit:
             raise
         except BaseException as error:  # whatever it is, the instance lives on
             return {"error": dict(describe(error), id=identifier)}, b""
-        return self.answer_of(identifier, value)
+        return self.answer_of(identifier, http, value)
 
     async def answer_beside_others(self, fields, body):
         """The same as a task, with others beside it."""
         identifier = fields["id"]
+        http = fields.get("http")
         try:
-            value = self.begin(fields, body)
+            value = self.begin(fields, http, body)
             if is_awaitable(value):
                 value = await value
         except SystemExit:
             raise
         except BaseException as error:
             return {"error": dict(describe(error), id=identifier)}, b""
-        return self.answer_of(identifier, value)
+        return self.answer_of(identifier, http, value)
 
-    def answer_of(self, identifier, value):
+    def answer_of(self, identifier, http, value):
+        response = None
         try:
-            content_type, result = result_of(value)
+            if http is None:
+                content_type, result = result_of(value)
+            else:
+                content_type, response, result = response_of(value, http["method"])
+        except ResponseInvalid as error:
+            problem = {"type": "ResponseInvalid", "message": str(error)}
         except (TypeError, ValueError, RecursionError, OverflowError) as error:
             problem = wrong_result(not_json(value, error))
         except SystemExit:
@@ -655,26 +929,32 @@ class Function:
             problem = describe(error, "ResultNotSerializable")
         else:
             if len(result) <= MAX_BODY:
-                return {"result": {"id": identifier, "content_type": content_type}}, result
+                answer = {"id": identifier, "content_type": content_type}
+                if response is not None:
+                    answer["http"] = response
+                return {"result": answer}, result
             problem = {
                 "type": "ResultTooLarge",
                 "message": f"the result has {len(result)} bytes, over the limit of {MAX_BODY} (6 MiB)",
             }
         return {"error": dict(fit(clean(problem)), id=identifier)}, b""
 
-    def begin(self, fields, body):
-        event = event_of(fields["content_type"], body)
+    def begin(self, fields, http, body):
+        if http is None:
+            event = event_of(fields["content_type"], body)
+        else:
+            event = request_event(self.name, fields["id"], http, body)
         if self.with_context:
-            return self.handler(event, self.context(fields, body))
+            return self.handler(event, self.context(fields, http, body))
         return self.handler(event)
 
-    def context(self, fields, body):
+    def context(self, fields, http, body):
         context = Context()
         context.invocation_id = fields["id"]
         context.function = self.name
         context.revision = self.revision
         context.attempt = fields["attempt"]
-        context.headers = fields["headers"]
+        context.headers = fields["headers"] if http is None else context_headers(http, body)
         context.content_type = fields["content_type"]
         context.body = body
         context._deadline = time.monotonic() + fields["remaining_ms"] / 1000
@@ -934,7 +1214,7 @@ def guest(control):
     sys.stdout = sys.__stdout__ = redirect(out, 1)
     sys.stderr = sys.__stderr__ = redirect(err, 2)
     reader = io.open(control, "rb", buffering=64 * 1024, closefd=False)
-    hello = {"protocol": PROTOCOL, "language": "python", "pid": os.getpid(), "features": ["concurrent", "log"]}
+    hello = {"protocol": PROTOCOL, "language": "python", "pid": os.getpid(), "features": ["concurrent", "log", "http"]}
     if are_pipes:
         hello["outputs"] = "fifo"
     send(control, {"hello": hello})
