@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn a_record_is_told_by_its_request_and_status() {
         let told = |http: serde_json::Value, status: Option<u16>| {
-            let record: Record = serde_json::from_value(serde_json::json!({
+            let record: Result<Record, _> = serde_json::from_value(serde_json::json!({
                 "id": "01931f5e-7c1a-7b60-8b43-0d3f5a1c2e4f", "function": "f", "mode": "sync", "state": "succeeded",
                 "dead_letter": false, "prewarmed": false, "accepted_at": "2026-01-31T12:00:00Z", "phases": [],
                 "http": http, "attempts": [{ "number": 1, "http_status": status }],
