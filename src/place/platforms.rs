@@ -25,7 +25,7 @@ use url::Url;
 use super::{
     Stack,
     lock::{self, Holder},
-    state::{StateError, write_private},
+    state::{StateError, certificate_file, write_private},
 };
 use crate::model::{Digest, PlatformName};
 
@@ -71,6 +71,11 @@ impl Known {
 
     pub fn token_file(&self) -> PathBuf {
         self.data_dir.join("token")
+    }
+
+    /// Returns the file with the certificates that its gateway shows; `None` if that does not speak TLS.
+    pub fn certificate_file(&self) -> Option<PathBuf> {
+        (self.url.scheme() == "https").then(|| certificate_file(&self.data_dir))
     }
 
     /// Describes it as `'team' (embedded, http://127.0.0.1:8000, data folder /…)`.

@@ -5,6 +5,7 @@
 //! | `token` | the gateway's first bearer token |
 //! | `internal-token` | what the roles show each other |
 //! | `secret-key` | the keys that secrets are encrypted with ([`crate::keyring`]) |
+//! | `tls-certificate.pem` | the certificates that the gateway shows, for clients of this host |
 //! | `manager-id` | the label of this host's sandboxes |
 //! | `manager-machine` | the machine on which that label was made |
 //! | `manager.lock` | held by the manager that runs |
@@ -84,6 +85,11 @@ impl State {
     /// Returns the path of the token, where the client finds it.
     pub fn token_file(&self) -> PathBuf {
         self.folder.join("token")
+    }
+
+    /// Returns the path of the certificates that the gateway shows, where clients of this host find them.
+    pub fn certificate_file(&self) -> PathBuf {
+        certificate_file(&self.folder)
     }
 
     /// Returns the path of the keys of secrets.
@@ -194,6 +200,11 @@ impl State {
             _ => sync_names(&self.folder).map_err(io),
         }
     }
+}
+
+/// Returns the path of the certificates that the gateway of a data folder shows.
+pub fn certificate_file(folder: &Path) -> PathBuf {
+    folder.join("tls-certificate.pem")
 }
 
 /// Reads a file with a token or with passwords; one that belongs to another user, or that others can read, is refused.
