@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::{
+    certificates::{Validity, read_own},
     compose::{self, Project},
     error::Error,
     model::PlatformName,
@@ -10,6 +11,7 @@ use crate::{
         Dirs, Stack,
         lock::{self, Holder},
         platforms::{ChoiceError, Known, Platforms, Wish},
+        state::certificate_file,
         wipe,
     },
     settings::{Settings, StorePlace},
@@ -83,6 +85,13 @@ impl LocalPlatform {
         let stack = self.stack.map_or_else(String::new, |stack| format!("{}, ", stack.as_str()));
         let url = self.holder.as_ref().map_or_else(String::new, |holder| format!("{}, ", holder.url()));
         format!("platform '{}' ({stack}{url}data folder {})", self.platform, self.folder.display())
+    }
+
+    /// Returns the time for which the certificate that its gateway shows is valid; `None` if no gateway has written one, or if it
+    /// cannot be read.
+    pub fn certificate(&self) -> Option<Validity> {
+        let shown = read_own(&certificate_file(&self.folder)).ok()?;
+        Validity::of(shown.first()?)
     }
 
     /// Returns the command that starts it, in backticks.

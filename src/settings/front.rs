@@ -57,12 +57,8 @@ impl Settings {
         const FLAGS: [&str; 2] = ["--tls-cert", "--tls-key"];
         match (self.tls_cert.clone(), self.tls_key.clone()) {
             (Some(cert), Some(key)) => Ok(Some(TlsFiles { cert: absolute(cert), key: absolute(key) })),
-            (Some(_), None) => {
-                Err(SettingsError::OnlyOne { given: FLAGS[0], missing: FLAGS[1] })
-            }
-            (None, Some(_)) => {
-                Err(SettingsError::OnlyOne { given: FLAGS[1], missing: FLAGS[0] })
-            }
+            (Some(_), None) => Err(SettingsError::OnlyOne { given: FLAGS[0], missing: FLAGS[1] }),
+            (None, Some(_)) => Err(SettingsError::OnlyOne { given: FLAGS[1], missing: FLAGS[0] }),
             (None, None) => self.check_not_open().map(|()| None),
         }
     }
@@ -169,7 +165,7 @@ mod tests {
         );
         assert_eq!(
             error("[platform]\ninsecure = \"yes\""),
-            "config.toml:2:12: `platform.insecure`: it must be true or false"
+            "config.toml:2:12: `platform.insecure` is \"yes\"; it must be true or false"
         );
     }
 }
