@@ -36,7 +36,9 @@ pub enum CertificateError {
     NotPem { what: &'static str, path: PathBuf, problem: String },
     #[error("{what} {path} has no certificate in PEM form")]
     Empty { what: &'static str, path: PathBuf },
-    #[error("{what} {path} has something that is not a certificate where its first certificate should be")]
+    #[error(
+        "{what} {path} has something that is not a certificate where its first certificate should be"
+    )]
     NotACertificate { what: &'static str, path: PathBuf },
 }
 
@@ -45,7 +47,8 @@ impl CertificateError {
     pub fn hint(&self) -> String {
         match self {
             Self::Unread(unread) => unread.hint("have another certificate made"),
-            _ => "name a file with certificates, each between `-----BEGIN CERTIFICATE-----` and its end".to_owned(),
+            _ => "name a file with certificates, each between `-----BEGIN CERTIFICATE-----` and its end"
+                .to_owned(),
         }
     }
 }
@@ -63,7 +66,10 @@ pub fn read_authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, Cer
 
 /// Reads the file in a data folder with the certificates that the gateway of that folder shows.
 pub fn read_own(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
-    read(Kind { what: "the file of the platform's certificate", rule: Rule::Ours, limit: MAX_FILE }, path)
+    read(
+        Kind { what: "the file of the platform's certificate", rule: Rule::Ours, limit: MAX_FILE },
+        path,
+    )
 }
 
 fn read(kind: Kind, path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
@@ -132,7 +138,9 @@ impl Validity {
         }
         match self.days_left(now) {
             ..0 => Some(format!("has expired at {}", self.ends_at)),
-            days @ 0..RENEW_WITHIN_DAYS => Some(format!("ends in {}, at {}", days_text(days), self.ends_at)),
+            days @ 0..RENEW_WITHIN_DAYS => {
+                Some(format!("ends in {}, at {}", days_text(days), self.ends_at))
+            }
             _ => None,
         }
     }

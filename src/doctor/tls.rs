@@ -12,7 +12,9 @@ pub fn gather(settings: &Settings) -> Facts {
             Facts::Refused { why: error.to_string(), hint }
         }
         Ok(Some(files)) => match sources::check_tls(&files) {
-            Ok(trouble) => Facts::Certificate(Certificate { path: files.cert.display().to_string(), trouble }),
+            Ok(trouble) => {
+                Facts::Certificate(Certificate { path: files.cert.display().to_string(), trouble })
+            }
             Err(error) => {
                 let source = std::error::Error::source(&error).map(|source| format!(": {source}"));
                 let why = format!("{error}{}", source.unwrap_or_default());

@@ -105,7 +105,9 @@ impl Tls {
             Err(error) => error.into(),
         };
         if *warned_of != Some(state) {
-            tracing::warn!("the TLS certificate is not replaced, and the old one is used on: {problem:#}");
+            tracing::warn!(
+                "the TLS certificate is not replaced, and the old one is used on: {problem:#}"
+            );
             *warned_of = Some(state);
         }
     }
@@ -151,8 +153,9 @@ impl Tls {
 /// Answers a request that came without TLS, whatever it is, and closes the connection. What the client still sends is thrown
 /// away for a moment: closing at once could take the answer from it.
 async fn refuse(stream: &mut TcpStream) -> io::Result<()> {
-    let problem = Problem::new(code::BAD_REQUEST, "this port speaks TLS, and the request came without it")
-        .hint("use https:// in place of http://");
+    let problem =
+        Problem::new(code::BAD_REQUEST, "this port speaks TLS, and the request came without it")
+            .hint("use https:// in place of http://");
     let body = serde_json::to_string(&problem)?;
     let answer = format!(
         "HTTP/1.1 400 Bad Request\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\nconnection: close\r\n\

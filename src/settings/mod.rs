@@ -6,6 +6,7 @@
 mod build_variables;
 mod builds;
 mod file;
+mod form;
 mod front;
 mod keep_alive_policy;
 mod languages;

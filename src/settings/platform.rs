@@ -2,9 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use super::{
-    Builds, Languages, Limits, Oidc, Setting, Settings, StorePlace, TlsFiles, settings,
-};
+use super::{Builds, Languages, Limits, Oidc, Setting, Settings, StorePlace, TlsFiles, settings};
 use crate::{
     model::{Language, ManagerId, PlatformName, TrustedProxies},
     place::Addresses,

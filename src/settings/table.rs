@@ -6,13 +6,12 @@ use std::{
     fmt::Display,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
-    str::FromStr,
     time::Duration,
 };
 
 use super::{
     BuildProxy, BuildVariables, Issuer, KeepAlivePolicy, PackageIndex, RoleRules, StorePlace,
-    front::{LISTEN, ON_OR_OFF, PROXIES, SWITCH},
+    form::{Form, LISTEN, ON_OR_OFF, PROXIES, SWITCH, word},
     host_names,
     languages::{Languages, OfLanguage},
     oidc,
@@ -197,15 +196,6 @@ pub struct Row {
     show: fn(&Settings) -> Option<String>,
 }
 
-/// The written form of the values of a type.
-pub(super) struct Form<T> {
-    /// A value may hold a password.
-    pub is_secret: bool,
-    pub read: fn(&str) -> Result<T, String>,
-    pub read_field: fn(&Field<'_>) -> Result<T, LocatedError>,
-    pub show: fn(&T) -> String,
-}
-
 const PATH: Form<PathBuf> = Form {
     is_secret: false,
     read: path,
@@ -330,11 +320,6 @@ fn path(text: &str) -> Result<PathBuf, String> {
     } else {
         Ok(text.into())
     }
-}
-
-/// Reads a value as its type does.
-pub(super) fn word<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|problem: T::Err| problem.to_string())
 }
 
 /// Accepts a whole number within the range.

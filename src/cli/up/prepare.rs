@@ -132,11 +132,8 @@ fn unusable_source(wrong: SourceError) -> Error {
 }
 
 fn check_ports(addresses: &Addresses) -> Result<(), Error> {
-    let public = addresses.public.map(|address| Port {
-        of: "the public port",
-        address,
-        flag: ports::PUBLIC,
-    });
+    let public =
+        addresses.public.map(|address| Port { of: "the public port", address, flag: ports::PUBLIC });
     ports::check(public.as_slice())?;
     ports::check(&[
         Port { of: "the gateway", address: addresses.gateway, flag: "--gateway-port" },

@@ -60,8 +60,17 @@ pub fn show(
         let url = &probe::url(&platform.addresses, Role::Gateway);
         let public_url = probe::public_url(&platform.addresses);
         let (name, data_dir) = (platform.name.as_str(), platform.data_dir.as_path());
-        let ready =
-            Ready { url, public_url, token_file, platform: name, data_dir, store, queue, runtime, roles: health };
+        let ready = Ready {
+            url,
+            public_url,
+            token_file,
+            platform: name,
+            data_dir,
+            store,
+            queue,
+            runtime,
+            roles: health,
+        };
         return out.document(&ready);
     }
     out.line("cloudfunc is ready")?;

@@ -7,7 +7,10 @@ pub enum Facts {
     /// The gateway does not speak TLS, and need not.
     Plain,
     /// It does not start.
-    Refused { why: String, hint: String },
+    Refused {
+        why: String,
+        hint: String,
+    },
     Certificate(Certificate),
 }
 
@@ -23,10 +26,11 @@ const NAME: &str = "tls";
 
 pub fn judge(facts: &Facts, wanted: Wanted) -> Vec<Finding> {
     vec![match facts {
-        Facts::Plain => Finding::ok(NAME, "the gateway speaks HTTP without TLS, on this host only or as --insecure allows"),
-        Facts::Refused { why, hint } => {
-            Finding::stops(Stops::BOTH, wanted, NAME, why, sentence(hint))
-        }
+        Facts::Plain => Finding::ok(
+            NAME,
+            "the gateway speaks HTTP without TLS, on this host only or as --insecure allows",
+        ),
+        Facts::Refused { why, hint } => Finding::stops(Stops::BOTH, wanted, NAME, why, sentence(hint)),
         Facts::Certificate(Certificate { path, trouble: None }) => {
             Finding::ok(NAME, format!("the certificate in {path} fits its key, and is valid"))
         }
@@ -62,7 +66,10 @@ mod tests {
             let trouble = trouble.map(str::to_owned);
             Facts::Certificate(Certificate { path: "/c.pem".to_owned(), trouble })
         };
-        assert_eq!(said(certificate(None)), "ok tls: the certificate in /c.pem fits its key, and is valid");
+        assert_eq!(
+            said(certificate(None)),
+            "ok tls: the certificate in /c.pem fits its key, and is valid"
+        );
         assert_eq!(
             said(certificate(Some("ends in 1 day, at T"))),
             "warning tls: the certificate in /c.pem ends in 1 day, at T | Renew it: a gateway that runs uses the new one within \
