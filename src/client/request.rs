@@ -13,7 +13,7 @@ use crate::{
         Body, Problem,
         route::{self, Target},
     },
-    place::{Token, client::Trust},
+    place::{Token, Trust},
 };
 
 /// The time limit for connecting: a platform that takes longer is treated as absent.

@@ -182,7 +182,8 @@ mod tests {
 
     fn of(error: impl Into<TlsError>) -> TlsProblem {
         // As a connector wraps it.
-        let error = io::Error::new(io::ErrorKind::InvalidData, error.into());
+        let error: TlsError = error.into();
+        let error = io::Error::new(io::ErrorKind::InvalidData, error);
         TlsProblem::of(&url("https://faas.example:8443/"), &error).unwrap()
     }
 

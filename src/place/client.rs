@@ -16,7 +16,7 @@ use std::{
 use url::Url;
 
 use super::{
-    BadToken, Dirs, NoHome, Token,
+    BadToken, Dirs, NoHome, Token, Trust,
     platforms::{ChoiceError, Known, Platforms, Wish, same_place, shown},
 };
 use crate::{
@@ -31,16 +31,6 @@ pub const DEFAULT_URL: &str = "http://127.0.0.1:8000";
 /// The keys that `config.toml` may have: the client's settings at the top, the platform's in tables
 /// ([`crate::settings::Settings`]).
 pub const FILE_KEYS: [&str; 5] = ["url", "token_file", "ca", "platform", "languages"];
-
-/// The certificates that a client accepts in addition to those signed by the system's authorities.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Trust {
-    /// File with further authorities, or with the certificate of the server itself.
-    pub ca: Option<PathBuf>,
-    /// File with the certificates of the platform on this host that is asked: whatever their names. Without `ca` no others are
-    /// accepted then.
-    pub own: Option<PathBuf>,
-}
 
 /// The settings of a client.
 #[derive(Debug)]

@@ -205,7 +205,9 @@ fn the_roles_of_the_routes_are_those_of_the_gateway() {
 
 /// What the help says of a flag, up to the next one.
 fn about<'h>(help: &'h str, flag: &str) -> &'h str {
-    let start = help.find(&format!("{flag} <")).unwrap_or_else(|| panic!("`up` has no {flag}"));
+    let forms = [format!("{flag} <"), format!("{flag} [<")];
+    let start = forms.iter().find_map(|form| help.find(form.as_str()));
+    let start = start.unwrap_or_else(|| panic!("`up` has no {flag}"));
     let rest = &help[start..];
     let end = rest[2..].find("  --").map_or(rest.len(), |at| at + 2);
     &rest[..end]
