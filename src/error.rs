@@ -328,7 +328,7 @@ mod tests {
     fn a_refused_certificate_and_a_wrong_scheme_have_codes_of_their_own() {
         let report = |problem| {
             let url = "https://faas.example/".parse().unwrap();
-            let error = Error::from(client::Error::Tls { url, problem });
+            let error = Error::from(client::Error::Tls { url, problem: Box::new(problem) });
             (error.exit, error.report().code, error.report().retry_safe)
         };
         let refused = (Exit::Platform, "certificate_refused".to_owned(), false);

@@ -31,7 +31,7 @@ pub enum PairError {
     #[error("the private key in {key} does not belong to the first certificate in {cert}")]
     Mismatch { cert: PathBuf, key: PathBuf },
     #[error("the certificate in {cert} cannot be used with the private key in {key}")]
-    Unusable { cert: PathBuf, key: PathBuf, source: rustls::Error },
+    Unusable { cert: PathBuf, key: PathBuf, source: Box<rustls::Error> },
 }
 
 impl PairError {
@@ -93,7 +93,7 @@ impl Pair {
         let made = builder.with_no_client_auth().with_single_cert(chain, private_key);
         let mut config = made.map_err(|error| match error {
             rustls::Error::InconsistentKeys(_) => PairError::Mismatch { cert, key },
-            source => PairError::Unusable { cert, key, source },
+            error => PairError::Unusable { cert, key, source: Box::new(error) },
         })?;
         config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
         Ok(config)

@@ -111,9 +111,7 @@ impl Target {
                 client::Error::NotReachable { .. }
                 | client::Error::Lost { .. }
                 | client::Error::Tls { .. },
-            ) => {
-                asked.starts_with("platform ")
-            }
+            ) => asked.starts_with("platform "),
             Some(client::Error::Problem(problem)) => matches!(problem.status, 401 | 403),
             Some(client::Error::Protocol(_)) => true,
             Some(client::Error::Authorities(_) | client::Error::Client(_)) | None => false,

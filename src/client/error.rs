@@ -16,7 +16,7 @@ pub enum Error {
     /// The other end is not trusted, or does not speak what it was spoken to. Nothing was sent, but for a request to an address
     /// that begins with `http:`.
     #[error("{}", .problem.told(.url))]
-    Tls { url: Url, problem: TlsProblem },
+    Tls { url: Url, problem: Box<TlsProblem> },
     /// The file of authorities that was named is of no use. Nothing was sent.
     #[error(transparent)]
     Authorities(#[from] CertificateError),

@@ -71,7 +71,7 @@ impl Client {
         request.send().await.map_err(|source| {
             let (url, source) = (self.base.clone(), source.without_url());
             if let Some(problem) = TlsProblem::of(&url, &source) {
-                return Error::Tls { url, problem };
+                return Error::Tls { url, problem: Box::new(problem) };
             }
             match source {
                 source if source.is_builder() => Error::Client(source),
@@ -126,7 +126,7 @@ fn tls_config(url: &Url, trust: &Trust) -> Result<rustls::ClientConfig, Error> {
     let made = Trusted { named, own: trust.own.clone() }.client_config();
     made.map_err(|error| {
         let problem = TlsProblem::Authorities(error.to_string());
-        Error::Tls { url: url.clone(), problem }
+        Error::Tls { url: url.clone(), problem: Box::new(problem) }
     })
 }
 

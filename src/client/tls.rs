@@ -155,8 +155,8 @@ fn time(time: UnixTime) -> Option<Timestamp> {
 fn is_not_http(error: &(dyn StdError + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
-        if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
-            return true;
+        if let Some(error) = error.downcast_ref::<hyper::Error>() {
+            return error.is_parse() && !error.is_parse_too_large() && !error.is_parse_status();
         }
         next = error.source();
     }

@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, fs, net::SocketAddr, path::Path, time::Duration};
 
-pub use crate::place::lock::reachable;
 use crate::{
     app::Role,
     certificates,
@@ -11,7 +10,7 @@ use crate::{
         api::{Health, NotKept, Page, SecretInfo},
         code, route,
     },
-    place::{Addresses, state::certificate_file},
+    place::{Addresses, lock::reachable, state::certificate_file},
     settings::Platform,
 };
 
@@ -174,7 +173,7 @@ pub fn public_url(addresses: &Addresses) -> Option<String> {
 }
 
 /// Returns the address on which a role listens.
-pub fn address(addresses: &Addresses, role: Role) -> SocketAddr {
+fn address(addresses: &Addresses, role: Role) -> SocketAddr {
     match role {
         Role::Gateway => addresses.gateway,
         Role::Registry => addresses.registry,

@@ -474,7 +474,7 @@ settings! {
         /// Addresses and networks of proxies in front of the gateway that are believed about where a request has come from,
         /// separated by commas
         trusted_proxies: TrustedProxies, PROXIES, Front, "trusted-proxies", "LIST";
-        /// Whether the gateway may listen beyond this host without TLS
+        /// Let the gateway listen beyond this host without TLS
         insecure: bool, ON_OR_OFF, Front, "insecure", "true|false", "false";
         /// Port of the registry, on loopback
         registry_port: u16, PORT, Addresses, "registry-port", "PORT", "7000";

@@ -105,7 +105,7 @@ fn the_settings_are_those_of_up() {
 }
 
 /// Options with a variable that the text explains, not a table.
-const IN_THE_TEXT: [&str; 2] = ["--url", "--token-file"];
+const IN_THE_TEXT: [&str; 3] = ["--url", "--token-file", "--ca"];
 
 #[test]
 fn every_variable_is_one_that_we_read() {

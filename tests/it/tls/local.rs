@@ -71,9 +71,10 @@ async fn roles_that_are_processes_are_told_of_tls() {
     let home = home!("external");
     let (_pem, [cert, key]) = pair();
     let tls = ["--tls-cert", &cert, "--tls-key", &key, "--public-listen", "127.0.0.1:0"];
-    let mut up = home.begin("up", &[&["--store", "sqlite", "--queue", &queue], &tls[..]].concat());
+    let mut up = home.begin("up", &[&["--store", "sqlite", "--queue", &queue][..], &tls[..]].concat());
     up.says("cloudfunc is ready", SOON).await;
     check(&home).await;
+    home.run(&["delete", "hello_fn", "--yes"]).await.ok();
     up.signal(Signal::TERM);
     assert_eq!(up.ended(SOON).await, Some(0));
     home.leave().await;
@@ -83,7 +84,7 @@ async fn roles_that_are_processes_are_told_of_tls() {
 async fn a_gateway_that_cannot_be_safe_is_not_started() {
     let home = home!("embedded");
     let refused = async |flags: &[&str]| {
-        let ran = home.run(&[&["up", "--embedded"], flags].concat()).await;
+        let ran = home.run(&[&["up", "--embedded"][..], flags].concat()).await;
         assert_eq!(ran.code, Some(2), "{ran:?}");
         ran.stderr
     };
@@ -97,9 +98,14 @@ async fn a_gateway_that_cannot_be_safe_is_not_started() {
     let public = refused(&["--public-listen", "0.0.0.0:8443"]).await;
     assert!(public.starts_with("error: the public port would listen on 0.0.0.0:8443, "), "{public}");
     let (pem, [cert, _]) = pair();
-    let other = Pem::new("first").files().key;
-    let mismatch = refused(&["--tls-cert", &cert, "--tls-key", &other.display().to_string()]).await;
-    assert!(mismatch.starts_with("error: cannot use the key file "), "its folder is gone: {mismatch}");
+    let missing = refused(&["--tls-cert", &cert, "--tls-key", "/nowhere/key.pem"]).await;
+    assert_eq!(
+        missing,
+        "error: cannot use the key file /nowhere/key.pem: No such file or directory (os error 2)\n\
+         hint: name a file that this user can read\n"
+    );
+    let alone = refused(&["--tls-cert", &cert]).await;
+    assert_eq!(alone, "error: --tls-cert is given without --tls-key\n");
     pem.put("first");
     pem.put_certificate("second");
     let key = pem.files().key.display().to_string();
