@@ -25,7 +25,7 @@ use crate::{
     manifest::{self, Defaults},
     model::{Language, LogLine},
     place::{
-        Addresses,
+        Addresses, certificate_file,
         state::{State, write_private},
     },
     registry,
@@ -267,7 +267,7 @@ fn start(
 /// Returns what the ports of a gateway have in common. Its certificate is written to the data folder, where clients of this host
 /// find it.
 fn front(tls: Option<Tls>, platform: &Platform, state: &State) -> anyhow::Result<Front> {
-    let file = state.certificate_file();
+    let file = certificate_file(state.folder());
     let tls = tls.map(|tls| tls.published(move |pem| Ok(write_private(&file, pem)?))).transpose()?;
     Ok(Front { tls: tls.map(Arc::new), trusted_proxies: platform.trusted_proxies.clone() })
 }

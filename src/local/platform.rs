@@ -8,10 +8,9 @@ use crate::{
     error::Error,
     model::PlatformName,
     place::{
-        Dirs, Stack,
+        Dirs, Stack, certificate_file,
         lock::{self, Holder},
         platforms::{ChoiceError, Known, Platforms, Wish},
-        state::certificate_file,
         wipe,
     },
     settings::{Settings, StorePlace},

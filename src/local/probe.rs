@@ -10,7 +10,7 @@ use crate::{
         api::{Health, NotKept, Page, SecretInfo},
         code, route,
     },
-    place::{Addresses, lock::reachable, state::certificate_file},
+    place::{Addresses, certificate_file, lock::reachable},
     settings::Platform,
 };
 

@@ -18,6 +18,6 @@ pub use dirs::{Dirs, NoHome};
 pub use stack::Stack;
 pub use state::State;
 pub use token::{BadToken, Token};
-pub use trust::Trust;
+pub use trust::{Trust, certificate_file};
 
 pub use crate::private_file::Unread;

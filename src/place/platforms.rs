@@ -23,9 +23,9 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{
-    Stack,
+    Stack, certificate_file,
     lock::{self, Holder},
-    state::{StateError, certificate_file, write_private},
+    state::{StateError, write_private},
 };
 use crate::model::{Digest, PlatformName};
 

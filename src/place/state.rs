@@ -87,11 +87,6 @@ impl State {
         self.folder.join("token")
     }
 
-    /// Returns the path of the certificates that the gateway shows, where clients of this host find them.
-    pub fn certificate_file(&self) -> PathBuf {
-        certificate_file(&self.folder)
-    }
-
     /// Returns the path of the keys of secrets.
     pub fn secret_key_file(&self) -> PathBuf {
         self.folder.join("secret-key")
@@ -200,11 +195,6 @@ impl State {
             _ => sync_names(&self.folder).map_err(io),
         }
     }
-}
-
-/// Returns the path of the certificates that the gateway of a data folder shows.
-pub fn certificate_file(folder: &Path) -> PathBuf {
-    folder.join("tls-certificate.pem")
 }
 
 /// Reads a file with a token or with passwords; one that belongs to another user, or that others can read, is refused.

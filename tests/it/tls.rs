@@ -10,7 +10,7 @@ use std::sync::Arc;
 use cloudfunc::{
     app::Role,
     client::{Client, Outcome},
-    place::{State, Trust},
+    place::{State, Trust, certificate_file},
 };
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -144,7 +144,7 @@ async fn a_renewed_certificate_is_shown_and_no_call_fails_meanwhile() {
     let platform = start(&files, "tls").await;
     platform.deploy("echo", &[("function.py", "def handler(event):\n    return event\n")]).await;
     let state = State::open(&platform.platform.data_dir).unwrap();
-    let own = Trust { ca: None, own: Some(state.certificate_file()) };
+    let own = Trust { ca: None, own: Some(certificate_file(state.folder())) };
     let url: url::Url = format!("{}/", platform.url()).parse().unwrap();
     let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let call = |is_new: bool| {

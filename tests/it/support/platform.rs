@@ -11,7 +11,7 @@ use cloudfunc::{
         Body, FunctionName, InstanceId, Language, Problem, ProblemCode, Record, TrustedProxies,
         api::Deployed,
     },
-    place::{Addresses, Trust, state::State},
+    place::{Addresses, Trust, certificate_file, state::State},
     queue, runtime,
     settings::{Builds, Languages, Limits, OfLanguage, Platform, Settings},
     shutdown::Shutdown,
@@ -184,7 +184,7 @@ impl TestPlatform {
         let platform = host.platform().clone();
         let state = State::open(&platform.data_dir).unwrap();
         let url = format!("{}/", url(&platform)).parse().unwrap();
-        let trust = Trust { ca: None, own: Some(state.certificate_file()) };
+        let trust = Trust { ca: None, own: Some(certificate_file(state.folder())) };
         let client = Client::trusting(url, Some(state.token().unwrap()), &trust).unwrap();
         let shutdown = Shutdown::default();
         let task = Some(tokio::spawn(host.run(shutdown.clone())));
