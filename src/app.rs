@@ -4,7 +4,7 @@ mod backends;
 mod folder;
 mod running;
 
-use std::{collections::HashMap, fmt, path::Path, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use tokio::{net::TcpListener, sync::mpsc::UnboundedSender, task::JoinHandle};
@@ -19,12 +19,15 @@ pub use crate::manager::KeptPackages;
 use crate::{
     clock::Clock,
     gateway,
-    http::{self, Door, Guard, Peer, Server},
+    http::{self, Door, Front, Guard, Peer, Server, Tls},
     keyring::{Keyring, KeyringError},
     manager,
     manifest::{self, Defaults},
     model::{Language, LogLine},
-    place::{Addresses, state::State},
+    place::{
+        Addresses, certificate_file,
+        state::{State, write_private},
+    },
     registry,
     runtime::{self, Owner},
     scheduler,
@@ -92,22 +95,29 @@ pub async fn run(roles: &[Role], platform: &Platform, shutdown: Shutdown) -> any
 /// Roles with their ports taken, not yet running.
 pub struct Host {
     platform: Platform,
-    listeners: Vec<(Role, TcpListener)>,
+    listeners: Vec<(Role, Port)>,
     lines: Option<UnboundedSender<LogLine>>,
     kept: Option<Arc<KeptPackages>>,
 }
 
+/// The place where a role listens.
+struct Port {
+    listener: TcpListener,
+    /// The second one of a gateway.
+    public: Option<TcpListener>,
+    /// The certificate of both.
+    tls: Option<Tls>,
+}
+
 impl Host {
-    /// Takes the ports. [`Host::platform`] then has the real port in place of each 0.
+    /// Takes the ports, and reads the certificate of the gateway. [`Host::platform`] then has the real port in place of each 0.
     pub async fn bind(roles: &[Role], platform: &Platform) -> anyhow::Result<Self> {
         let mut platform = platform.clone();
+        platform.addresses.is_tls = platform.tls.is_some();
         let mut listeners = Vec::with_capacity(roles.len());
         for role in Role::ALL.into_iter().filter(|role| roles.contains(role)) {
-            let address = address(&mut platform.addresses, role);
-            let listener =
-                http::bind(*address).await.with_context(|| format!("the {role} cannot start"))?;
-            *address = listener.local_addr().context("a bound socket has no address")?;
-            listeners.push((role, listener));
+            let port = Port::bind(role, &mut platform).await;
+            listeners.push((role, port.with_context(|| format!("the {role} cannot start"))?));
         }
         Ok(Self { platform, listeners, lines: None, kept: None })
     }
@@ -139,10 +149,10 @@ impl Host {
         backends.kept = kept;
         let doors: HashMap<Role, Door> = roles.iter().map(|role| (*role, Door::default())).collect();
         let mut running = Vec::new();
-        for (role, listener) in listeners {
+        for (role, port) in listeners {
             // Each role has tokens of its own, so that the roles can be stopped in order.
             let own = Shutdown { soft: CancellationToken::new(), hard: shutdown.hard.child_token() };
-            let task = start(role, listener, &doors, &platform, &state, &backends, own.clone())?;
+            let task = start(role, port, &doors, &platform, &state, &backends, own.clone())?;
             running.push(Running { role, shutdown: own, task });
         }
         let watched = Watched::of(&platform);
@@ -153,9 +163,31 @@ impl Host {
     }
 }
 
+impl Port {
+    async fn bind(role: Role, platform: &mut Platform) -> anyhow::Result<Self> {
+        let listener = bound(address(&mut platform.addresses, role)).await?;
+        if role != Role::Gateway {
+            return Ok(Self { listener, public: None, tls: None });
+        }
+        let tls = platform.tls.as_ref().map(|files| Tls::load(&files.cert, &files.key)).transpose()?;
+        let public = match &mut platform.addresses.public {
+            Some(address) => Some(bound(address).await?),
+            None => None,
+        };
+        Ok(Self { listener, public, tls })
+    }
+}
+
+/// Takes a port, and puts the real one in place of 0.
+async fn bound(address: &mut SocketAddr) -> anyhow::Result<TcpListener> {
+    let listener = http::bind(*address).await?;
+    *address = listener.local_addr().context("a bound socket has no address")?;
+    Ok(listener)
+}
+
 fn start(
     role: Role,
-    listener: TcpListener,
+    port: Port,
     doors: &HashMap<Role, Door>,
     platform: &Platform,
     state: &State,
@@ -165,7 +197,9 @@ fn start(
     let internal = state.internal_token()?;
     // The gateway's own takes its place below.
     let guard = Guard::new(internal.expose());
-    let server = Server { listener, guard, door: doors.get(&role).cloned().unwrap_or_default() };
+    let Port { listener, public, tls } = port;
+    let door = doors.get(&role).cloned().unwrap_or_default();
+    let server = Server { listener, guard, door, front: Front::default() };
     let peer = |role: Role| match doors.get(&role) {
         Some(door) => Ok(Peer::here(door.clone())),
         None => Peer::at(*address(&mut platform.addresses.clone(), role), internal.expose()),
@@ -183,10 +217,16 @@ fn start(
             let access =
                 gateway::Access::new(file_token.expose(), registry.clone(), oidc.transpose()?, ages);
             let guard = access.guard().with_hosts(platform.gateway_hosts.clone());
-            let server = Server { guard, ..server };
+            let front = front(tls, platform, state)?;
+            let public = public.map(|listener| {
+                let (guard, door) = (guard.clone(), Door::default());
+                Server { listener, guard, door, front: front.clone() }
+            });
+            let server = Server { guard, front: front.clone(), ..server };
             let upstreams = gateway::Upstreams { platform: name, registry, scheduler };
             let (queue_wait, grace) = (limits.queue_wait, limits.stop_grace);
-            tokio::spawn(gateway::run(access, upstreams, queue_wait, grace, server, shutdown))
+            let runs = gateway::run(access, upstreams, queue_wait, grace, server, public, shutdown);
+            tokio::spawn(with_certificate(front.tls, runs))
         }
         Role::Registry => {
             let clock = Clock::system();
@@ -224,6 +264,26 @@ fn start(
     })
 }
 
+/// Returns what the ports of a gateway have in common. Its certificate is written to the data folder, where clients of this host
+/// find it.
+fn front(tls: Option<Tls>, platform: &Platform, state: &State) -> anyhow::Result<Front> {
+    let file = certificate_file(state.folder());
+    let tls = tls.map(|tls| tls.published(move |pem| Ok(write_private(&file, pem)?))).transpose()?;
+    Ok(Front { tls: tls.map(Arc::new), trusted_proxies: platform.trusted_proxies.clone() })
+}
+
+/// Runs a gateway beside its certificate, which is replaced when its files change.
+async fn with_certificate(
+    tls: Option<Arc<Tls>>,
+    runs: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<()> {
+    let Some(tls) = tls else { return runs.await };
+    tokio::select! {
+        ended = runs => ended,
+        () = tls.keep_up_to_date() => Ok(()),
+    }
+}
+
 /// Returns the languages with one image for all versions; all languages if functions run on the host's own
 /// interpreters.
 fn with_one_version(platform: &Platform) -> Vec<Language> {
@@ -234,7 +294,7 @@ fn with_one_version(platform: &Platform) -> Vec<Language> {
     Language::ALL.iter().filter(is_one).copied().collect()
 }
 
-fn address(addresses: &mut Addresses, role: Role) -> &mut std::net::SocketAddr {
+fn address(addresses: &mut Addresses, role: Role) -> &mut SocketAddr {
     match role {
         Role::Gateway => &mut addresses.gateway,
         Role::Registry => &mut addresses.registry,

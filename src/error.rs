@@ -184,6 +184,11 @@ impl From<client::Error> for Error {
             client::Error::Problem(problem) => (exit_of(problem), Kind::of(problem)),
             client::Error::NotReachable { .. } => told("not_reachable", true),
             client::Error::Lost { .. } => told("connection_lost", false),
+            client::Error::Tls { problem, .. } if problem.is_about_certificate() => {
+                told("certificate_refused", false)
+            }
+            client::Error::Tls { .. } => told("no_tls_connection", false),
+            client::Error::Authorities(_) => (Exit::Caller, Kind::default()),
             client::Error::Protocol(_) | client::Error::Client(_) => told("unexpected_answer", false),
         };
         let hint = error.hint();
@@ -317,6 +322,21 @@ mod tests {
         let problem = Problem::new(code::RATE_LIMITED, "too many").retry_after(20);
         let report = serde_json::to_value(Error::from(client::Error::from(problem)).report()).unwrap();
         assert_eq!((&report["retry_after"], &report["hint"]), (&20.into(), &"try again in 20 s".into()));
+    }
+
+    #[test]
+    fn a_refused_certificate_and_a_wrong_scheme_have_codes_of_their_own() {
+        let report = |problem| {
+            let url = "https://faas.example/".parse().unwrap();
+            let error = Error::from(client::Error::Tls { url, problem: Box::new(problem) });
+            (error.exit, error.report().code, error.report().retry_safe)
+        };
+        let refused = (Exit::Platform, "certificate_refused".to_owned(), false);
+        assert_eq!(report(client::TlsProblem::UnknownIssuer), refused);
+        assert_eq!(report(client::TlsProblem::WrongName(Vec::new())), refused);
+        let none = (Exit::Platform, "no_tls_connection".to_owned(), false);
+        assert_eq!(report(client::TlsProblem::NotTls), none);
+        assert_eq!(report(client::TlsProblem::NotHttp), none);
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub mod backoff;
 mod batch;
 mod budget;
 pub mod bundle;
+mod certificates;
 pub mod cli;
 pub mod client;
 pub mod clock;

@@ -87,6 +87,10 @@ struct Global {
     /// File with the token to send [env: CLOUDFUNC_TOKEN_FILE, or CLOUDFUNC_TOKEN for the token itself]
     #[arg(long, global = true, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// File with certificates of authorities, or of the platform itself, that are trusted in addition to the system's
+    /// [env: CLOUDFUNC_CA]
+    #[arg(long, global = true, value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// Name of the platform on this machine to talk to; `platform list` shows the names
     // A text, as that of the same name in the settings: both are one option to clap.
     #[arg(long, global = true, env = "CLOUDFUNC_PLATFORM", value_name = "NAME", value_parser = checked_name)]
@@ -164,10 +168,10 @@ pub fn main() -> ExitCode {
         // Help and version also arrive as errors, with code 0.
         Err(error) => return usage::report(error, std::env::args_os()),
     };
-    let Global { url, token_file, platform, json, color, quiet, verbose } = cli.global;
+    let Global { url, token_file, ca, platform, json, color, quiet, verbose } = cli.global;
     let out = Output::new(json, quiet, verbose, color);
     let platform = platform.map(|name| name.parse().expect("clap has checked it"));
-    let target = Target::new(url, token_file, platform);
+    let target = Target::new(url, token_file, ca, platform);
     match execute(cli.command, &target, &out) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

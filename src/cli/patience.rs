@@ -54,6 +54,9 @@ fn passes(error: &client::Error) -> bool {
         client::Error::NotReachable { .. } | client::Error::Lost { .. } => true,
         // A gateway whose roles are not ready yet, or are stopping.
         client::Error::Problem(problem) => problem.status == 503,
-        client::Error::Protocol(_) | client::Error::Client(_) => false,
+        client::Error::Tls { .. }
+        | client::Error::Authorities(_)
+        | client::Error::Protocol(_)
+        | client::Error::Client(_) => false,
     }
 }

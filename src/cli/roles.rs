@@ -4,7 +4,11 @@ use std::{io, os::fd::AsFd as _, time::Duration};
 
 use tokio::{io::AsyncReadExt as _, net::unix::pipe};
 
-use super::{Error, Exit, Output, settings::SettingsArgs, signals::Signals};
+use super::{
+    Error, Exit, Output,
+    settings::{SettingsArgs, unfit},
+    signals::Signals,
+};
 use crate::{
     app::{self, Role},
     place::Stack,
@@ -44,7 +48,7 @@ impl Args {
                 .hint("`cloudfunc up --embedded` runs all roles in one process"));
             }
         }
-        let platform = settings.platform(&dirs).map_err(|error| Error::new(Exit::Caller, error))?;
+        let platform = settings.platform(&dirs).map_err(unfit)?;
         let _written_behind = super::logging::init_behind(out);
 
         let shutdown = Shutdown::default();

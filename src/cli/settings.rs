@@ -64,6 +64,7 @@ flags! {
     SettingsArgs: [
         Group::Place,
         Group::Addresses,
+        Group::Front,
         Group::Backends,
         Group::Runtime,
         Group::Builds,
@@ -86,6 +87,10 @@ fn augment(command: Command, groups: &[Group]) -> Command {
             .help(setting.help())
             .help_heading(setting.group().heading())
             .hide_env_values(setting.is_secret());
+        let arg = match setting.is_switch() {
+            true => arg.num_args(0..=1).default_missing_value("true"),
+            false => arg,
+        };
         match setting.is_secret() {
             // clap's error about an invalid value repeats the value.
             true => arg,
@@ -118,11 +123,11 @@ impl PlaceArgs {
 }
 
 impl AddressArgs {
-    /// Returns whether none of these flags is given.
+    /// Returns whether no flag of a role's own address is given.
     pub fn is_empty(&self) -> bool {
-        let names = |setting: &Setting| setting.key() == "gateway_hosts";
+        const OTHERS: [&str; 3] = ["gateway_hosts", "public_listen", "tls_cert"];
         of_groups(&[Group::Addresses])
-            .filter(|setting| !names(setting))
+            .filter(|setting| !OTHERS.contains(&setting.key().as_str()))
             .all(|setting| setting.show(&self.0).is_none())
     }
 }
@@ -160,6 +165,16 @@ impl From<Settings> for SettingsArgs {
     }
 }
 
+/// Makes the error for settings that do not fit each other.
+pub fn unfit(error: SettingsError) -> Error {
+    let hint = error.hint();
+    let error = Error::new(Exit::Caller, error);
+    match hint {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
+}
+
 fn of_user(dirs: &Dirs) -> Result<Settings, Error> {
     Settings::of_user(dirs).map_err(|error| match error {
         SettingsError::Refused(unread) => unread.into(),
@@ -182,6 +197,7 @@ mod tests {
     fn the_environment_of_a_child_says_the_same_as_the_flags_of_its_parent() {
         let flags = "--platform team --data-dir /d --store postgres://u:p@db/x --queue amqp://u:p@mq/%2f \
                      --secret-key-file /keys --runtime process --gateway-host 0.0.0.0 --gateway-hosts a.b,c --gateway-port 1 --registry-port 2 \
+                     --public-listen [::]:443 --tls-cert /cert.pem --tls-key /key.pem --trusted-proxies 10.0.0.0/8 --insecure true \
                      --scheduler-port 3 --manager-port 4 --python-image p:{version} \
                      --python-version 3.11 --node-image n:{version} --node-version 24 --native-image d:{version} --native-version 11 --queue-wait 1500ms --max-waiting 5 --max-backlog 6 --max-backlog-size 5GiB \
                      --memory-budget 7GiB --keep-alive adaptive --prewarm-budget 1GiB --max-starts 8 --stop-grace 9s --retention 10h \
@@ -203,6 +219,18 @@ mod tests {
         let child = parse(&as_flags).0.platform(&dirs).unwrap();
         assert_eq!(format!("{child:?}"), format!("{platform:?}"));
         assert_eq!(child.environment(), platform.environment());
+    }
+
+    #[test]
+    fn a_switch_needs_no_value() {
+        let insecure = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            parse(&words).0.insecure
+        };
+        assert_eq!(insecure(&[]), None);
+        assert_eq!(insecure(&["--insecure"]), Some(true));
+        assert_eq!(insecure(&["--insecure", "--gateway-port", "1"]), Some(true));
+        assert_eq!(insecure(&["--insecure=false"]), Some(false));
     }
 
     #[test]

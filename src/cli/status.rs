@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::Instant;
 use url::Url;
@@ -10,6 +11,7 @@ use super::{
     Error, Exit, Output,
     settings::{AddressArgs, PlaceArgs, SettingsArgs},
     target::Target,
+    text,
 };
 use crate::{
     app::Role,
@@ -24,7 +26,7 @@ use crate::{
         api::{Health, NotKept},
     },
     place::{
-        Dirs, Stack,
+        Addresses, Dirs, Stack,
         platforms::{Platforms, shown},
     },
     settings::Settings,
@@ -63,9 +65,25 @@ struct Status {
     /// The process id of `cloudfunc up`; `None` if it is not running.
     up_pid: Option<u32>,
     roles: Vec<RoleStatus>,
+    /// The URL of the gateway's port for the addresses of functions alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    public_url: Option<String>,
+    /// The certificate that the gateway shows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificate: Option<CertificateStatus>,
     services: Vec<ServiceStatus>,
     /// Functions with `min_instances` of which this host's manager cannot start an instance.
     not_kept: Vec<NotKept>,
+}
+
+#[derive(Serialize)]
+struct CertificateStatus {
+    ends_at: Timestamp,
+    /// Negative once it has ended.
+    days_left: i64,
+    /// What is wrong with its time, in words that follow `the certificate`.
+    #[serde(skip)]
+    trouble: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -103,6 +121,10 @@ impl Args {
         };
         drop(progress);
         status.show(out)?;
+        let trouble = status.certificate.as_ref().and_then(|certificate| certificate.trouble.as_ref());
+        if let Some(trouble) = trouble {
+            out.warn(&format!("the certificate of the gateway {trouble}"));
+        }
         match (verdict, self.wait) {
             (Err(error), Some(wait)) => {
                 Err(error.context(format!("not ready within {}", units::show_duration(wait))))
@@ -155,11 +177,11 @@ impl Args {
                 settings.addresses().map_err(|error| Error::new(Exit::Caller, error))?
             }
         };
-        let prober =
-            Prober::of(place.platform.clone(), addresses).with_tokens_of(&place.folder, place.running);
+        let prober = Prober::of(place.platform.clone(), addresses, &place.folder);
+        let prober = prober.with_tokens_of(&place.folder, place.running);
         let mut roles = Vec::new();
         for role in Role::ALL.into_iter().rev() {
-            let url = format!("http://{}", probe::reachable(probe::address(&addresses, role)));
+            let url = probe::url(&addresses, role);
             roles.push(role_status(role, url, prober.ask(role).await));
         }
         let is_ready =
@@ -172,6 +194,7 @@ impl Args {
             }),
             None => Vec::new(),
         };
+        let certificate = certificate(&place, &addresses);
         let ready = roles.iter().all(|role| role.state == "ready");
         let described = place.describe();
         let verdict = match (ready, place.running) {
@@ -198,6 +221,8 @@ impl Args {
             data_dir: Some(place.folder),
             up_pid: place.holder.filter(|_| place.running).map(|holder| holder.pid),
             roles,
+            public_url: probe::public_url(&addresses),
+            certificate,
             services: services.iter().map(service_status).collect(),
             not_kept,
         };
@@ -205,10 +230,18 @@ impl Args {
     }
 }
 
+/// Returns the end of the certificate that the gateway of a platform with TLS shows.
+fn certificate(place: &LocalPlatform, addresses: &Addresses) -> Option<CertificateStatus> {
+    let validity = place.certificate().filter(|_| addresses.is_tls)?;
+    let now = Timestamp::now();
+    let (ends_at, days_left) = (validity.ends_at, validity.days_left(now));
+    Some(CertificateStatus { ends_at, days_left, trouble: validity.trouble(now) })
+}
+
 /// Returns the state of a gateway that is not one of this user's platforms on this machine.
 async fn elsewhere(url: &Url, target: &Target) -> Result<(Status, Result<(), Error>), Error> {
     let settings = target.settings()?;
-    let client = Client::new(settings.url, settings.token)?;
+    let client = Client::trusting(settings.url, settings.token, &settings.trust)?;
     let Health { platform, ready, waiting_for, backends, .. } = client.health().await?;
     let refused = is_refused(&client).await;
     let detail = match (&waiting_for, refused) {
@@ -238,6 +271,8 @@ async fn elsewhere(url: &Url, target: &Target) -> Result<(Status, Result<(), Err
         data_dir: None,
         up_pid: None,
         roles: vec![role],
+        public_url: None,
+        certificate: None,
         services: Vec::new(),
         not_kept: Vec::new(),
     };
@@ -267,6 +302,16 @@ impl Status {
             let backends = role.backends.join(", ");
             let line = format!("{:<10} {:<22} {}{detail}  {backends}", role.role, role.url, role.state);
             out.line(&out.foreign(line.trim_end()))?;
+        }
+        if let Some(url) = &self.public_url {
+            out.line(&format!("{:<10} {url:<22} for the addresses of functions alone", "public"))?;
+        }
+        if let Some(CertificateStatus { ends_at, days_left, .. }) = &self.certificate {
+            let left = match usize::try_from(*days_left) {
+                Err(_) => "the certificate has expired".to_owned(),
+                Ok(days) => format!("the certificate ends in {}", text::count(days, "day")),
+            };
+            out.line(&format!("{:<10} {left}, at {}", "tls", text::moment(*ends_at)))?;
         }
         for service in &self.services {
             out.line(&format!("{:<10} {:<22} {}", service.service, "compose", service.state))?;

@@ -26,6 +26,7 @@ use crate::{
 pub struct Target {
     pub url: Option<String>,
     pub token_file: Option<PathBuf>,
+    pub ca: Option<PathBuf>,
     pub platform: Option<PlatformName>,
     /// The platform that was asked, for error messages.
     asked: OnceCell<String>,
@@ -37,9 +38,10 @@ impl Target {
     pub fn new(
         url: Option<String>,
         token_file: Option<PathBuf>,
+        ca: Option<PathBuf>,
         platform: Option<PlatformName>,
     ) -> Self {
-        Self { url, token_file, platform, asked: OnceCell::new(), token_from: OnceCell::new() }
+        Self { url, token_file, ca, platform, asked: OnceCell::new(), token_from: OnceCell::new() }
     }
 
     pub fn settings(&self) -> Result<Settings, SettingsError> {
@@ -62,7 +64,7 @@ impl Target {
         if let Some(from) = self.token_from(&settings).filter(|_| settings.token.is_some()) {
             let _ = self.token_from.set(from);
         }
-        Ok(Client::new(settings.url, settings.token)?)
+        Ok(Client::trusting(settings.url, settings.token, &settings.trust)?)
     }
 
     /// Returns whether the token that was sent was named: it may be for some functions only.
@@ -105,12 +107,14 @@ impl Target {
             _ => None,
         };
         let is_about_it = match cause {
-            Some(client::Error::NotReachable { .. } | client::Error::Lost { .. }) => {
-                asked.starts_with("platform ")
-            }
+            Some(
+                client::Error::NotReachable { .. }
+                | client::Error::Lost { .. }
+                | client::Error::Tls { .. },
+            ) => asked.starts_with("platform "),
             Some(client::Error::Problem(problem)) => matches!(problem.status, 401 | 403),
             Some(client::Error::Protocol(_)) => true,
-            Some(client::Error::Client(_)) | None => false,
+            Some(client::Error::Authorities(_) | client::Error::Client(_)) | None => false,
         };
         // The platform's own advice comes first, but for how to send a token.
         let error = Error { hint: error.hint.as_deref().map(in_our_words), ..error };
@@ -164,7 +168,8 @@ impl Target {
     fn given(&self) -> Given<'_> {
         let env = &|name: &str| std::env::var(name).ok();
         let (url, token_file) = (self.url.as_deref(), self.token_file.as_deref());
-        Given { url, token_file, platform: self.platform.as_ref(), env }
+        let ca = self.ca.as_deref();
+        Given { url, token_file, ca, platform: self.platform.as_ref(), env }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use url::Url;
 
-use crate::model::Problem;
+use super::tls::{TlsProblem, shown};
+use crate::{certificates::CertificateError, model::Problem};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -12,6 +13,13 @@ pub enum Error {
     /// The connection failed, so nothing was sent.
     #[error("no platform answers at {}", shown(.url))]
     NotReachable { url: Url, source: reqwest::Error },
+    /// The other end is not trusted, or does not speak what it was spoken to. Nothing was sent, but for a request to an address
+    /// that begins with `http:`.
+    #[error("{}", .problem.told(.url))]
+    Tls { url: Url, problem: Box<TlsProblem> },
+    /// The file of authorities that was named is of no use. Nothing was sent.
+    #[error(transparent)]
+    Authorities(#[from] CertificateError),
     /// The connection broke after the request had been sent: whether it was carried out is not known.
     #[error("the connection to {} was lost", shown(.url))]
     Lost { url: Url, source: reqwest::Error },
@@ -32,6 +40,8 @@ impl Error {
                 "is the platform running? start it with `cloudfunc up` or `cloudfunc up --embedded`"
                     .to_owned(),
             ),
+            Self::Tls { url, problem } => problem.hint(url),
+            Self::Authorities(wrong) => Some(wrong.hint()),
             Self::Protocol(_) => Some("is this the address of a CloudFunc gateway?".to_owned()),
             Self::Lost { .. } | Self::Client(_) => None,
         }
@@ -61,11 +71,6 @@ impl From<Problem> for Error {
     fn from(problem: Problem) -> Self {
         Self::Problem(Box::new(problem))
     }
-}
-
-/// Shows a URL without the trailing slash, which only helps to append routes.
-fn shown(url: &Url) -> &str {
-    url.as_str().trim_end_matches('/')
 }
 
 #[cfg(test)]

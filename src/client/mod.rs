@@ -9,6 +9,7 @@ mod invoke;
 mod lines;
 mod logs;
 mod request;
+mod tls;
 
 use std::time::Duration;
 
@@ -38,6 +39,7 @@ pub use error::Error;
 pub use invoke::{CallOptions, InvokeAnswer, Outcome, ServerAnswer};
 pub use lines::Lines;
 pub use logs::{LogLines, LogQuery};
+pub use tls::TlsProblem;
 
 /// The number of bytes of an upload between two reports of its progress.
 const UPLOAD_PIECE: usize = 64 * 1024;

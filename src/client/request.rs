@@ -6,13 +6,14 @@ use reqwest::{Method, RequestBuilder, Response, header::CONTENT_TYPE};
 use serde::de::DeserializeOwned;
 use url::{Host, Url};
 
-use super::{Client, Error};
+use super::{Client, Error, TlsProblem};
 use crate::{
+    certificates::{Trusted, read_authorities},
     model::{
         Body, Problem,
         route::{self, Target},
     },
-    place::Token,
+    place::{Token, Trust},
 };
 
 /// The time limit for connecting: a platform that takes longer is treated as absent.
@@ -21,8 +22,14 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_HEADERS: usize = 128;
 
 impl Client {
-    /// Makes a client without connecting. `url` may have a path, under which the API's routes are.
+    /// Makes a client without connecting, which accepts certificates of the system's authorities. `url` may have a path, under
+    /// which the API's routes are.
     pub fn new(url: Url, token: Option<Token>) -> Result<Self, Error> {
+        Self::trusting(url, token, &Trust::default())
+    }
+
+    /// Like [`Self::new`], with further certificates that are accepted. An error if the file of authorities cannot be used.
+    pub fn trusting(url: Url, token: Option<Token>, trust: &Trust) -> Result<Self, Error> {
         // One provider per process: the first caller installs it, and all install the same one.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut http = reqwest::Client::builder()
@@ -31,10 +38,11 @@ impl Client {
             .tcp_nodelay(true)
             .redirect(reqwest::redirect::Policy::none())
             .http1_max_headers(MAX_HEADERS);
-        if url.scheme() == "http" {
+        http = match url.scheme() {
             // The system's certificates are not needed, and may be missing.
-            http = http.tls_certs_only([]);
-        }
+            "http" => http.tls_certs_only([]),
+            _ => http.tls_backend_preconfigured(tls_config(&url, trust)?),
+        };
         if is_loopback(&url) {
             http = http.no_proxy();
         }
@@ -62,6 +70,9 @@ impl Client {
     pub(super) async fn answer(&self, request: RequestBuilder) -> Result<Response, Error> {
         request.send().await.map_err(|source| {
             let (url, source) = (self.base.clone(), source.without_url());
+            if let Some(problem) = TlsProblem::of(&url, &source) {
+                return Error::Tls { url, problem: Box::new(problem) };
+            }
             match source {
                 source if source.is_builder() => Error::Client(source),
                 source if source.is_connect() => Error::NotReachable { url, source },
@@ -104,6 +115,19 @@ impl Client {
             },
         }
     }
+}
+
+/// Makes the configuration of TLS for this address.
+fn tls_config(url: &Url, trust: &Trust) -> Result<rustls::ClientConfig, Error> {
+    let named = match &trust.ca {
+        Some(file) => read_authorities(file)?,
+        None => Vec::new(),
+    };
+    let made = Trusted { named, own: trust.own.clone() }.client_config();
+    made.map_err(|error| {
+        let problem = TlsProblem::Authorities(error.to_string());
+        Error::Tls { url: url.clone(), problem: Box::new(problem) }
+    })
 }
 
 /// Returns whether a URL leads to this host: a proxy from the environment is only for other hosts.

@@ -23,6 +23,7 @@ mod sandbox;
 mod secrets;
 mod subject;
 mod system;
+mod tls;
 mod tools;
 mod version;
 

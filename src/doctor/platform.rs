@@ -28,12 +28,12 @@ const SETTLED: std::time::Duration = std::time::Duration::from_secs(300);
 
 /// Asks every role at the same time. Also returns the runtime of functions, if the platform runs and says so.
 pub async fn roles(place: &LocalPlatform, addresses: Addresses) -> (Vec<Role>, Option<Kind>) {
-    let prober =
-        Prober::of(place.platform.clone(), addresses).with_tokens_of(&place.folder, place.running);
+    let prober = Prober::of(place.platform.clone(), addresses, &place.folder);
+    let prober = prober.with_tokens_of(&place.folder, place.running);
     let ask = |role: app::Role| {
         let prober = prober.clone();
         async move {
-            let url = format!("http://{}", probe::reachable(probe::address(&addresses, role)));
+            let url = probe::url(&addresses, role);
             let mut runtime = None;
             let answer = match prober.ask(role).await {
                 probe::Answer::Ready(health) => {
@@ -63,7 +63,7 @@ pub async fn missing_keys(
     if !place.running || !roles.iter().any(is_ours) {
         return BTreeMap::new();
     }
-    let prober = Prober::of(place.platform.clone(), addresses);
+    let prober = Prober::of(place.platform.clone(), addresses, &place.folder);
     prober.with_tokens_of(&place.folder, true).missing_keys().await
 }
 

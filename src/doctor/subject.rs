@@ -9,12 +9,15 @@ use super::{
     backends, cgroups, clock, compose, disk, engine,
     finding::{Finding, Group, Report, Stops, Wanted},
     judge::{self, platform::Answer},
-    limits, packages, platform, ports, sandbox, secrets, system, tools,
+    limits, packages, platform, ports, sandbox, secrets, system, tls, tools,
 };
 use crate::{
     compose::{Credentials, Service, urls},
     error::{Error, Exit},
-    local::{LocalPlatform, ports::Port},
+    local::{
+        LocalPlatform,
+        ports::{PUBLIC, Port},
+    },
     model::Language,
     place::{Addresses, Dirs, Stack, lock::Holder},
     queue,
@@ -124,6 +127,7 @@ impl Subject {
             mut clock,
             packages,
             secrets,
+            tls,
         ) = tokio::join!(
             backends::gather(store.as_ref(), queue.as_ref(), &name),
             sandbox::gather(name.clone(), &languages),
@@ -135,6 +139,7 @@ impl Subject {
             clock::gather(),
             packages::gather(&self.settings),
             self.secrets(missing_keys),
+            self.tls(),
         );
         clock.store_ahead_ms = ahead;
         sandbox.has_engine = engine.is_ok();
@@ -156,6 +161,7 @@ impl Subject {
             group("cgroups", cgroups.map(|facts| judge::cgroups::judge(&facts))),
             group("runtime", Some(runtime.concat())),
             group("ports", ports.map(|facts| judge::ports::judge(&facts, wanted))),
+            group("tls", tls.map(|facts| judge::tls::judge(&facts, wanted))),
             group("disk", disk.map(|facts| judge::disk::judge(&facts, wanted))),
             group("compose", Some(judge::compose::judge(&compose, wanted))),
             group("backends", Some(judge::backends::judge(&backends, wanted))),
@@ -203,7 +209,7 @@ impl Subject {
     }
 
     fn ports(&self, roles: &[judge::platform::Role], services: &[Service]) -> Vec<ports::Wanted> {
-        let Addresses { gateway, registry, scheduler, manager } = self.addresses;
+        let Addresses { gateway, registry, scheduler, manager, public, is_tls: _ } = self.addresses;
         let role = |name: &'static str, of, address, flag| {
             let answer = roles.iter().find(|role| role.name == name).map(|role| &role.answer);
             let answers = matches!(answer, Some(Answer::Ready(_) | Answer::Waiting(_)));
@@ -216,6 +222,11 @@ impl Subject {
             role("scheduler", "the scheduler", scheduler, "--scheduler-port"),
             role("manager", "the manager", manager, "--manager-port"),
         ];
+        if let Some(address) = public {
+            let of_gateway = ports[0].is_ours;
+            let port = Port { of: "the public port", address, flag: PUBLIC };
+            ports.push(ports::Wanted { port, name: "public", is_ours: of_gateway, is_roles: true });
+        }
         let compose = self.compose_ports.filter(|_| self.has_compose);
         for (mut port, (name, inside)) in compose.into_iter().flatten().zip(INSIDE) {
             let ours = published(services, inside);
@@ -247,6 +258,11 @@ impl Subject {
         let look = move || secrets::gather(given.as_deref(), default, has_other_hosts);
         let facts = tools::blocking(look).await?;
         Some(judge::secrets::Facts { missing, ..facts })
+    }
+
+    async fn tls(&self) -> Option<judge::tls::Facts> {
+        let settings = self.settings.clone();
+        tools::blocking(move || tls::gather(&settings)).await
     }
 
     async fn platform(

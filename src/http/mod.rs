@@ -17,6 +17,7 @@ mod request;
 mod routed;
 mod sender;
 mod serve;
+mod tls;
 mod web_server;
 
 pub use client::client;
@@ -36,5 +37,6 @@ pub use query::Query;
 pub use request::{function_name, payload_too_large, read_body, throw_away};
 pub use routed::{At, FromPath, Routed, check_path, for_role, method_router};
 pub use sender::{CheckedToken, SentBy, TokenRefused};
-pub use serve::{Counts, Ready, Served, Server, bind, drops_nothing, health_routes};
+pub use serve::{Counts, Front, Ready, Served, Server, bind, drops_nothing, health_routes};
+pub use tls::Tls;
 pub use web_server::{is_of_web_server, named_request, with_how_to_name};

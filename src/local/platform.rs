@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use crate::{
+    certificates::{Validity, read_own},
     compose::{self, Project},
     error::Error,
     model::PlatformName,
     place::{
-        Dirs, Stack,
+        Dirs, Stack, certificate_file,
         lock::{self, Holder},
         platforms::{ChoiceError, Known, Platforms, Wish},
         wipe,
@@ -83,6 +84,13 @@ impl LocalPlatform {
         let stack = self.stack.map_or_else(String::new, |stack| format!("{}, ", stack.as_str()));
         let url = self.holder.as_ref().map_or_else(String::new, |holder| format!("{}, ", holder.url()));
         format!("platform '{}' ({stack}{url}data folder {})", self.platform, self.folder.display())
+    }
+
+    /// Returns the time for which the certificate that its gateway shows is valid; `None` if no gateway has written one, or if it
+    /// cannot be read.
+    pub fn certificate(&self) -> Option<Validity> {
+        let shown = read_own(&certificate_file(&self.folder)).ok()?;
+        Validity::of(shown.first()?)
     }
 
     /// Returns the command that starts it, in backticks.

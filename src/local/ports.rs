@@ -18,9 +18,27 @@ pub struct Port {
     pub flag: &'static str,
 }
 
+impl Port {
+    /// Returns the flag with the kind of its value.
+    pub fn choice(&self) -> String {
+        choice(self.flag)
+    }
+}
+
+/// Returns a flag of a port with the kind of its value.
+pub fn choice(flag: &str) -> String {
+    let value = if flag == PUBLIC { "IP:PORT" } else { "PORT" };
+    format!("{flag} {value}")
+}
+
+/// The flag of the gateway's port for the addresses of functions alone.
+pub const PUBLIC: &str = "--public-listen";
+
 /// Checks that all ports are free; the error names the first one that is not.
 pub fn check(ports: &[Port]) -> Result<(), Error> {
-    for Port { of, address, flag } in ports {
+    for port in ports {
+        let Port { of, address, flag } = port;
+        let choice = port.choice();
         let problem = match TcpListener::bind(address) {
             Ok(_) => continue,
             Err(error) => error,
@@ -30,7 +48,7 @@ pub fn check(ports: &[Port]) -> Result<(), Error> {
             io::ErrorKind::AddrInUse => {
                 let owner = owner(port).map_or_else(String::new, |owner| format!(" by {owner}"));
                 Error::usage(format!("port {port}, which {of} needs, is taken{owner}"))
-                    .hint(format!("choose another with {flag} PORT, or stop what holds it"))
+                    .hint(format!("choose another with {choice}, or stop what holds it"))
             }
             _ => Error::usage(format!("{of} cannot listen on {address}: {problem}"))
                 .hint(format!("choose another with {flag}")),

@@ -2,15 +2,15 @@
 
 use std::{collections::BTreeMap, fs, net::SocketAddr, path::Path, time::Duration};
 
-pub use crate::place::lock::reachable;
 use crate::{
     app::Role,
+    certificates,
     model::{
         PlatformName, Problem,
         api::{Health, NotKept, Page, SecretInfo},
         code, route,
     },
-    place::Addresses,
+    place::{Addresses, certificate_file, lock::reachable},
     settings::Platform,
 };
 
@@ -46,14 +46,15 @@ struct Tokens {
 
 impl Prober {
     pub fn new(platform: &Platform) -> Self {
-        Self::of(platform.name.clone(), platform.addresses)
+        let addresses = Addresses { is_tls: platform.tls.is_some(), ..platform.addresses };
+        Self::of(platform.name.clone(), addresses, &platform.data_dir)
     }
 
-    /// Asks the roles of the platform of this name.
-    pub fn of(platform: PlatformName, addresses: Addresses) -> Self {
-        // The client needs a provider also for plain HTTP; the first caller installs it.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build();
+    /// Asks the roles of the platform of this name. A gateway with TLS has to show a certificate that is in the data folder.
+    pub fn of(platform: PlatformName, addresses: Addresses, folder: &Path) -> Self {
+        let trusting = certificates::trusting_own(certificate_file(folder));
+        let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT);
+        let client = client.tls_backend_preconfigured(trusting).build();
         Self {
             client: client.expect("a client without options that can fail"),
             addresses,
@@ -76,9 +77,12 @@ impl Prober {
     }
 
     pub async fn ask(&self, role: Role) -> Answer {
-        let url = format!("http://{}/readyz", reachable(address(&self.addresses, role)));
+        let url = format!("{}/readyz", url(&self.addresses, role));
         let response = match self.client.get(url).send().await {
             Ok(response) => response,
+            Err(error) if certificates::tls_error(&error).is_some() => {
+                return Answer::Stranger("a program with another certificate".to_owned());
+            }
             Err(error) if error.is_connect() => return Answer::Down,
             Err(error) if error.is_timeout() => return Answer::Waiting("an answer".to_owned()),
             Err(error) => return Answer::Stranger(error.to_string()),
@@ -108,8 +112,7 @@ impl Prober {
     /// seen to be ours; none if it does not answer.
     pub async fn not_kept(&self) -> Vec<NotKept> {
         let Some(Tokens { internal: Some(token), .. }) = &self.tokens else { return Vec::new() };
-        let manager = reachable(address(&self.addresses, Role::Manager));
-        let url = format!("http://{manager}{}", route::NOT_KEPT);
+        let url = format!("{}{}", url(&self.addresses, Role::Manager), route::NOT_KEPT);
         match self.client.get(url).bearer_auth(token).send().await {
             Ok(answer) => answer.json().await.unwrap_or_default(),
             Err(_) => Vec::new(),
@@ -120,8 +123,8 @@ impl Prober {
     /// Only after the gateway has been seen to be ours; none if it does not answer.
     pub async fn missing_keys(&self) -> BTreeMap<String, usize> {
         let Some(Tokens { gateway: Some(token), .. }) = &self.tokens else { return BTreeMap::new() };
-        let gateway = reachable(address(&self.addresses, Role::Gateway));
-        let url = format!("http://{gateway}{}", route::LIST_SECRETS.target().path);
+        let gateway = url(&self.addresses, Role::Gateway);
+        let url = format!("{gateway}{}", route::LIST_SECRETS.target().path);
         let secrets: Vec<SecretInfo> = match self.client.get(url).bearer_auth(token).send().await {
             Ok(answer) => {
                 answer.json().await.map(|page: Page<SecretInfo>| page.items).unwrap_or_default()
@@ -137,7 +140,7 @@ impl Prober {
 
     /// Returns whether a program at the role's address answers at all within that time.
     pub async fn answers(&self, role: Role, within: Duration) -> bool {
-        let url = format!("http://{}/healthz", reachable(address(&self.addresses, role)));
+        let url = format!("{}/healthz", url(&self.addresses, role));
         self.client.get(url).timeout(within).send().await.is_ok()
     }
 
@@ -147,7 +150,7 @@ impl Prober {
         let Some(tokens) = &self.tokens else { return Some(true) };
         let token = if role == Role::Gateway { &tokens.gateway } else { &tokens.internal };
         let Some(token) = token else { return Some(false) };
-        let url = format!("http://{}/", reachable(address(&self.addresses, role)));
+        let url = format!("{}/", url(&self.addresses, role));
         let response = self.client.get(url).bearer_auth(token).send().await.ok()?;
         if response.status().as_u16() != code::ROUTE_NOT_FOUND.status {
             return Some(false);
@@ -157,8 +160,20 @@ impl Prober {
     }
 }
 
+/// Returns the URL at which a role is reached from this host, without a slash at its end.
+pub fn url(addresses: &Addresses, role: Role) -> String {
+    let scheme = if role == Role::Gateway { addresses.scheme() } else { "http" };
+    format!("{scheme}://{}", reachable(address(addresses, role)))
+}
+
+/// Returns the URL of the gateway's public port, as [`url`]; `None` if it has none.
+pub fn public_url(addresses: &Addresses) -> Option<String> {
+    let address = reachable(addresses.public?);
+    Some(format!("{}://{address}", addresses.scheme()))
+}
+
 /// Returns the address on which a role listens.
-pub fn address(addresses: &Addresses, role: Role) -> SocketAddr {
+fn address(addresses: &Addresses, role: Role) -> SocketAddr {
     match role {
         Role::Gateway => addresses.gateway,
         Role::Registry => addresses.registry,
@@ -197,14 +212,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_ports_of_the_gateway_have_the_scheme_that_they_speak() {
+        let public = Some("0.0.0.0:8443".parse().unwrap());
+        let addresses = Addresses { public, is_tls: true, ..Addresses::default() };
+        assert_eq!(url(&addresses, Role::Gateway), "https://127.0.0.1:8000");
+        assert_eq!(url(&addresses, Role::Registry), "http://127.0.0.1:7000");
+        assert_eq!(public_url(&addresses).unwrap(), "https://127.0.0.1:8443");
+        assert_eq!(url(&Addresses::default(), Role::Gateway), "http://127.0.0.1:8000");
+        assert_eq!(public_url(&Addresses::default()), None);
+    }
+
     #[tokio::test]
     async fn a_role_is_believed_when_it_is_the_right_one() {
         let mut health = ready();
-        let mine = |addresses| Prober::of("mine".parse().unwrap(), addresses);
+        let mine = |addresses| Prober::of("mine".parse().unwrap(), addresses, Path::new("/nowhere"));
         let ready = mine(serve(StatusCode::OK, health.clone()).await);
         assert_eq!(ready.ask(Role::Gateway).await, Answer::Ready(health.clone()));
         assert_eq!(ready.ask(Role::Registry).await, Answer::Stranger("the gateway".to_owned()));
-        let other = Prober::of("yours".parse().unwrap(), serve(StatusCode::OK, health.clone()).await);
+        let addresses = serve(StatusCode::OK, health.clone()).await;
+        let other = Prober::of("yours".parse().unwrap(), addresses, Path::new("/nowhere"));
         let stranger = Answer::Stranger("the gateway of platform 'mine'".to_owned());
         assert_eq!(other.ask(Role::Gateway).await, stranger);
 
@@ -234,7 +261,7 @@ mod tests {
         };
         let stranger = Answer::Stranger("the gateway of another platform named 'mine'".to_owned());
         let ask = async |addresses, is_running| {
-            let prober = Prober::of("mine".parse().unwrap(), addresses);
+            let prober = Prober::of("mine".parse().unwrap(), addresses, folder.path());
             prober.with_tokens_of(folder.path(), is_running).ask(Role::Gateway).await
         };
         assert_eq!(ask(listening(true).await, false).await, stranger);

@@ -7,13 +7,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use jiff::Timestamp;
 use rustix::{
     fs::{Access, access},
     process::geteuid,
 };
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 
-use crate::settings::{Settings, SettingsError};
+use crate::{
+    certificates::{Pair, PairError, Validity},
+    settings::{Settings, SettingsError, TlsFiles},
+};
 
 /// The setting of the authorities that builds trust.
 pub const BUILD_CA_FILE: &str = "--build-ca-file";
@@ -82,6 +86,15 @@ pub fn check_oidc(settings: &Settings) -> Result<(), SourceError> {
         certificates("--oidc-ca-file", path)?;
     }
     Ok(())
+}
+
+/// Checks the certificate of the gateway and its key: that they can be read and fit each other. Returns what is wrong with its
+/// time, in words that follow `the certificate`; `None` if it is valid, and not only for days.
+pub fn check_tls(files: &TlsFiles) -> Result<Option<String>, PairError> {
+    let pair = Pair::read(&files.cert, &files.key)?;
+    let validity = Validity::of(pair.own());
+    pair.server_config(&[])?;
+    Ok(validity.and_then(|validity| validity.trouble(Timestamp::now())))
 }
 
 /// The content of a folder of wheels.

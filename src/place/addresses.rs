@@ -9,6 +9,17 @@ pub struct Addresses {
     pub registry: SocketAddr,
     pub scheduler: SocketAddr,
     pub manager: SocketAddr,
+    /// The gateway's port for the addresses of functions alone, if it has one.
+    pub public: Option<SocketAddr>,
+    /// The ports of the gateway speak TLS.
+    pub is_tls: bool,
+}
+
+impl Addresses {
+    /// Returns the beginning of the URLs of the gateway's ports.
+    pub fn scheme(&self) -> &'static str {
+        if self.is_tls { "https" } else { "http" }
+    }
 }
 
 impl Default for Addresses {
@@ -20,6 +31,8 @@ impl Default for Addresses {
             registry: local(7000),
             scheduler: local(9000),
             manager: local(9001),
+            public: None,
+            is_tls: false,
         }
     }
 }

@@ -16,7 +16,7 @@ use std::{
 use url::Url;
 
 use super::{
-    BadToken, Dirs, NoHome, Token,
+    BadToken, Dirs, NoHome, Token, Trust,
     platforms::{ChoiceError, Known, Platforms, Wish, same_place, shown},
 };
 use crate::{
@@ -30,7 +30,7 @@ pub const DEFAULT_URL: &str = "http://127.0.0.1:8000";
 
 /// The keys that `config.toml` may have: the client's settings at the top, the platform's in tables
 /// ([`crate::settings::Settings`]).
-pub const FILE_KEYS: [&str; 4] = ["url", "token_file", "platform", "languages"];
+pub const FILE_KEYS: [&str; 5] = ["url", "token_file", "ca", "platform", "languages"];
 
 /// The settings of a client.
 #[derive(Debug)]
@@ -45,6 +45,7 @@ pub struct Settings {
     pub platform: Option<Known>,
     /// The address itself was given.
     pub is_url_given: bool,
+    pub trust: Trust,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +91,8 @@ pub enum SettingsError {
 pub struct Given<'g> {
     pub url: Option<&'g str>,
     pub token_file: Option<&'g Path>,
+    /// The value of `--ca`.
+    pub ca: Option<&'g Path>,
     /// The value of `--platform` or its variable.
     pub platform: Option<&'g PlatformName>,
     /// Returns the value of a variable; an empty one counts as not set, but for those of a token.
@@ -101,6 +104,7 @@ pub struct Given<'g> {
 struct File {
     url: Option<Url>,
     token_file: Option<PathBuf>,
+    ca: Option<PathBuf>,
     /// `platform.name` and `platform.data_dir`, which are mainly for `up`.
     name: Option<PlatformName>,
     data_dir: Option<PathBuf>,
@@ -116,6 +120,7 @@ impl Given<'_> {
         };
         let known = dirs.as_ref().map(|dirs| Platforms::look(&dirs.state)).unwrap_or_default();
         let (url, platform, is_url_given) = self.place(&file, &known)?;
+        let own = platform.as_ref().and_then(Known::certificate_file);
         let mut settings = Settings {
             url,
             token: None,
@@ -123,7 +128,10 @@ impl Given<'_> {
             data_dir: None,
             platform,
             is_url_given,
+            trust: Trust { ca: None, own },
         };
+        let given = self.ca.map(Path::to_owned).or_else(|| self.env("CLOUDFUNC_CA").map(PathBuf::from));
+        settings.trust.ca = given.or_else(|| settings.ca_of(&file));
 
         if self.token_file.is_none() {
             self.check_filled("CLOUDFUNC_TOKEN", "token")?;
@@ -230,8 +238,17 @@ impl Given<'_> {
 impl Settings {
     /// Returns the token file that `config.toml` names, if it is for this address.
     fn token_file_of(&self, file: &File) -> Option<PathBuf> {
-        let is_for_it = file.url.as_ref().is_none_or(|own| *own == self.url);
-        file.token_file.clone().filter(|_| is_for_it)
+        file.token_file.clone().filter(|_| self.is_of(file))
+    }
+
+    /// Returns the file of authorities that `config.toml` names, if it is for this address.
+    fn ca_of(&self, file: &File) -> Option<PathBuf> {
+        file.ca.clone().filter(|_| self.is_of(file))
+    }
+
+    /// Returns whether what `config.toml` says is for this address.
+    fn is_of(&self, file: &File) -> bool {
+        file.url.as_ref().is_none_or(|own| *own == self.url)
     }
 
     /// Returns the token file where no flag and no variable names one.
@@ -320,10 +337,13 @@ fn read_file(path: &Path) -> Result<File, SettingsError> {
         file.url =
             Some(field.parsed(&format!("\"{DEFAULT_URL}\""), |text| parse_url(text, "this file"))?);
     }
+    // A path is relative to the file that names it.
+    let beside = |name: &str| path.parent().unwrap_or(Path::new("")).join(name);
     if let Some(field) = root.get("token_file") {
-        let token_file = field.string("\"token\"")?;
-        // A path is relative to the file that names it.
-        file.token_file = Some(path.parent().unwrap_or(Path::new("")).join(token_file));
+        file.token_file = Some(beside(field.string("\"token\"")?));
+    }
+    if let Some(field) = root.get("ca") {
+        file.ca = Some(beside(field.string("\"ca.pem\"")?));
     }
     if let Some(field) = root.get("platform") {
         let platform = field.section()?;

@@ -49,14 +49,15 @@ impl World {
     fn named(&self, platform: &str) -> Result<Settings, String> {
         let env = |name: &str| self.env.get(name).cloned();
         let name = platform.parse().unwrap();
-        let given = Given { url: None, token_file: None, platform: Some(&name), env: &env };
+        let given = Given { url: None, token_file: None, ca: None, platform: Some(&name), env: &env };
         given.resolve().map_err(|error| error.to_string())
     }
 
     fn resolve(&self, url: Option<&str>, token_file: Option<&str>) -> Result<Settings, String> {
         let token_file = token_file.map(|path| self.home.path().join(path));
         let env = |name: &str| self.env.get(name).cloned();
-        let given = Given { url, token_file: token_file.as_deref(), platform: None, env: &env };
+        let given =
+            Given { url, token_file: token_file.as_deref(), ca: None, platform: None, env: &env };
         given.resolve().map_err(|error| error.to_string())
     }
 
@@ -224,4 +225,41 @@ fn files_that_others_can_write_are_not_used() {
 #[test]
 fn a_token_is_never_shown() {
     assert_eq!(format!("{:?}", Token::new("secret").unwrap()), "Token(…)");
+}
+
+#[test]
+fn authorities_come_from_a_flag_a_variable_or_the_file_and_there_for_its_address_alone() {
+    let files = [(".config/cloudfunc/config.toml", "url = 'https://config:1'\nca = 'ca.pem'\n")];
+    let world = World::new(&files);
+    let ca = |world: &World, url: Option<&str>, flag: Option<&Path>| {
+        let env = |name: &str| world.env.get(name).cloned();
+        let given = Given { url, token_file: None, ca: flag, platform: None, env: &env };
+        given.resolve().unwrap().trust.ca
+    };
+    let beside = world.home.path().join(".config/cloudfunc/ca.pem");
+    assert_eq!(ca(&world, None, None), Some(beside.clone()));
+    assert_eq!(ca(&world, Some("https://config:1/"), None), Some(beside));
+    assert_eq!(ca(&world, Some("https://other:1"), None), None);
+    let world = world.env("CLOUDFUNC_CA", "/of-env.pem");
+    assert_eq!(ca(&world, Some("https://other:1"), None), Some("/of-env.pem".into()));
+    assert_eq!(ca(&world, None, Some(Path::new("/of-flag.pem"))), Some("/of-flag.pem".into()));
+}
+
+#[test]
+fn a_platform_of_this_host_is_known_by_the_certificate_in_its_data_folder() {
+    let world = World::new(&[]);
+    let folder = world.home.path().join(STATE).join("embedded");
+    fs::create_dir_all(&folder).unwrap();
+    let addresses = crate::place::Addresses { is_tls: true, ..Default::default() };
+    let (stack, second) = (crate::place::Stack::Embedded, std::time::Duration::from_secs(1));
+    let holder = crate::place::lock::Holder::new("default".parse().unwrap(), stack, &addresses, second);
+    drop(crate::place::lock::take(&folder, &holder).unwrap());
+    let own = Some(folder.join("tls-certificate.pem"));
+    for url in [None, Some("https://127.0.0.1:8000"), Some("https://localhost:8000")] {
+        let settings = world.resolve(url, None).unwrap();
+        assert_eq!((settings.url.scheme(), &settings.trust.own), ("https", &own), "{url:?}");
+    }
+    for url in ["http://127.0.0.1:8000", "https://127.0.0.1:8001", "https://faas.example:8000"] {
+        assert_eq!(world.resolve(Some(url), None).unwrap().trust.own, None, "{url}");
+    }
 }

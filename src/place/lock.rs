@@ -37,6 +37,12 @@ pub struct Holder {
     /// The stack; `None` if an older version wrote the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stack: Option<Stack>,
+    /// The gateway's port for the addresses of functions alone, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public: Option<SocketAddr>,
+    /// The ports of the gateway speak TLS.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tls: bool,
 }
 
 impl Holder {
@@ -55,6 +61,8 @@ impl Holder {
             registry: addresses.registry,
             scheduler: addresses.scheduler,
             manager: addresses.manager,
+            public: addresses.public,
+            tls: addresses.is_tls,
             stops_within: stops_within.as_secs(),
         }
     }
@@ -65,12 +73,14 @@ impl Holder {
             registry: self.registry,
             scheduler: self.scheduler,
             manager: self.manager,
+            public: self.public,
+            is_tls: self.tls,
         }
     }
 
     /// Returns the URL of the gateway.
     pub fn url(&self) -> String {
-        format!("http://{}", reachable(self.gateway))
+        format!("{}://{}", self.addresses().scheme(), reachable(self.gateway))
     }
 }
 
@@ -269,6 +279,22 @@ mod tests {
     fn everywhere_is_reached_through_loopback() {
         assert_eq!(reachable("0.0.0.0:8000".parse().unwrap()), "127.0.0.1:8000".parse().unwrap());
         assert_eq!(reachable("10.0.0.1:8000".parse().unwrap()), "10.0.0.1:8000".parse().unwrap());
+    }
+
+    #[test]
+    fn the_address_of_a_gateway_with_tls_begins_with_https_and_an_older_version_says_nothing_of_it() {
+        let addresses = Addresses {
+            public: Some("0.0.0.0:8443".parse().unwrap()),
+            is_tls: true,
+            ..Addresses::default()
+        };
+        let holder = Holder::new("default".parse().unwrap(), Stack::Compose, &addresses, PAUSE);
+        assert_eq!((holder.url().as_str(), holder.addresses()), ("https://127.0.0.1:8000", addresses));
+        let plain = Holder { public: None, tls: false, ..holder };
+        let text = serde_json::to_string(&plain).unwrap();
+        assert!(!text.contains("tls") && !text.contains("public"), "{text}");
+        let old: Holder = serde_json::from_str(&text).unwrap();
+        assert_eq!((old.url().as_str(), old.public), ("http://127.0.0.1:8000", None));
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod platforms;
 mod stack;
 pub mod state;
 mod token;
+mod trust;
 pub mod wipe;
 
 pub use addresses::Addresses;
@@ -17,5 +18,6 @@ pub use dirs::{Dirs, NoHome};
 pub use stack::Stack;
 pub use state::State;
 pub use token::{BadToken, Token};
+pub use trust::{Trust, certificate_file};
 
 pub use crate::private_file::Unread;

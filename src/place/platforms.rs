@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{
-    Stack,
+    Stack, certificate_file,
     lock::{self, Holder},
     state::{StateError, write_private},
 };
@@ -71,6 +71,11 @@ impl Known {
 
     pub fn token_file(&self) -> PathBuf {
         self.data_dir.join("token")
+    }
+
+    /// Returns the file with the certificates that its gateway shows; `None` if that does not speak TLS.
+    pub fn certificate_file(&self) -> Option<PathBuf> {
+        (self.url.scheme() == "https").then(|| certificate_file(&self.data_dir))
     }
 
     /// Describes it as `'team' (embedded, http://127.0.0.1:8000, data folder /…)`.

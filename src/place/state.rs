@@ -5,6 +5,7 @@
 //! | `token` | the gateway's first bearer token |
 //! | `internal-token` | what the roles show each other |
 //! | `secret-key` | the keys that secrets are encrypted with ([`crate::keyring`]) |
+//! | `tls-certificate.pem` | the certificates that the gateway shows, for clients of this host |
 //! | `manager-id` | the label of this host's sandboxes |
 //! | `manager-machine` | the machine on which that label was made |
 //! | `manager.lock` | held by the manager that runs |

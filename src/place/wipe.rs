@@ -18,13 +18,14 @@ use crate::{
 pub const SECRET_KEY: &str = "secret-key";
 
 /// Files at the top of the folder, made by the store, the lock and the roles.
-const FILES: [&str; 11] = [
+const FILES: [&str; 12] = [
     "store.db",
     "store.db-wal",
     "store.db-shm",
     "store.db.lock",
     "token",
     "internal-token",
+    "tls-certificate.pem",
     SECRET_KEY,
     "manager-id",
     "manager-machine",

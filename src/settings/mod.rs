@@ -6,6 +6,8 @@
 mod build_variables;
 mod builds;
 mod file;
+mod form;
+mod front;
 mod keep_alive_policy;
 mod languages;
 mod oidc;
@@ -19,6 +21,7 @@ use std::{io, net::SocketAddr, path::PathBuf};
 
 pub use build_variables::BuildVariables;
 pub use builds::{Builds, PackageIndex, ServerSetting};
+pub use front::TlsFiles;
 pub use keep_alive_policy::KeepAlivePolicy;
 pub use languages::{Languages, OfLanguage};
 pub use oidc::{Issuer, Oidc, RoleRule, RoleRules, is_safe_address};
@@ -46,6 +49,11 @@ pub enum SettingsError {
     EmbeddedElsewhere,
     #[error("--embedded and {flag} contradict each other: --embedded means {means}")]
     NotEmbedded { flag: &'static str, means: &'static str },
+    #[error(
+        "{what} would listen on {address}, which other hosts reach, without TLS: everyone on the way could read tokens and \
+         payloads"
+    )]
+    Insecure { what: &'static str, address: SocketAddr },
     #[error("{one} and {other} both have port {port}")]
     SamePort { one: &'static str, other: &'static str, port: u16 },
     #[error("cannot read {path}")]
@@ -54,6 +62,19 @@ pub enum SettingsError {
     Refused(Unread),
     #[error(transparent)]
     File(#[from] LocatedError),
+}
+
+impl SettingsError {
+    /// Returns advice about the next step, where the error alone does not say it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Insecure { .. } => Some(
+                "give a certificate with --tls-cert FILE and --tls-key FILE; or, where a proxy in front of it speaks TLS or the \
+                 network is trusted, pass --insecure",
+            ),
+            _ => None,
+        }
+    }
 }
 
 impl Settings {
@@ -99,12 +120,16 @@ impl Settings {
             registry: port(default.registry, self.registry_port),
             scheduler: port(default.scheduler, self.scheduler_port),
             manager: port(default.manager, self.manager_port),
+            public: self.public_listen,
+            is_tls: self.tls_cert.is_some(),
         };
         let ports = [
             ("--gateway-port", addresses.gateway.port()),
             ("--registry-port", addresses.registry.port()),
             ("--scheduler-port", addresses.scheduler.port()),
             ("--manager-port", addresses.manager.port()),
+            // Port 0 is never the same.
+            ("--public-listen", addresses.public.map_or(0, |address| address.port())),
         ];
         for (index, (one, port)) in ports.into_iter().enumerate() {
             if let Some((other, _)) = ports[index + 1..].iter().find(|(_, p)| *p == port && port != 0) {
@@ -156,6 +181,7 @@ impl Settings {
         let data_dir = self.data_dir(dirs, self.stack()?);
         let (name, addresses, limits) = (self.name(), self.addresses()?, self.limits());
         let (languages, builds, oidc) = (self.languages(), self.builds()?, self.oidc()?);
+        let tls = self.tls()?;
         let (Some(store), Some(queue)) = (self.store, self.queue) else {
             return Err(SettingsError::NoBackends);
         };
@@ -170,6 +196,9 @@ impl Settings {
             program: runtime::THIS_PROGRAM.into(),
             addresses,
             gateway_hosts: self.gateway_hosts.unwrap_or_default(),
+            tls,
+            trusted_proxies: self.trusted_proxies.unwrap_or_default(),
+            is_insecure: self.insecure.unwrap_or(false),
             languages,
             builds,
             oidc,
@@ -204,15 +233,15 @@ mod tests {
     use super::*;
     use crate::model::Language;
 
-    fn dirs() -> Dirs {
+    pub fn dirs() -> Dirs {
         Dirs { config: "/c".into(), state: "/s".into() }
     }
 
-    fn from(text: &str) -> Settings {
+    pub fn from(text: &str) -> Settings {
         Settings::parse(text, "config.toml").unwrap()
     }
 
-    fn error(text: &str) -> String {
+    pub fn error(text: &str) -> String {
         Settings::parse(text, "config.toml").unwrap_err().to_string()
     }
 

@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use super::{Builds, Languages, Limits, Oidc, Setting, Settings, StorePlace, settings};
+use super::{Builds, Languages, Limits, Oidc, Setting, Settings, StorePlace, TlsFiles, settings};
 use crate::{
-    model::{Language, ManagerId, PlatformName},
+    model::{Language, ManagerId, PlatformName, TrustedProxies},
     place::Addresses,
     queue, runtime, store,
 };
@@ -25,6 +25,12 @@ pub struct Platform {
     pub addresses: Addresses,
     /// The names by which the gateway may be called, besides IP addresses and `localhost`.
     pub gateway_hosts: Vec<String>,
+    /// The certificate and the key of the gateway's ports; none where they do not speak TLS.
+    pub tls: Option<TlsFiles>,
+    /// The proxies in front of the gateway that are believed.
+    pub trusted_proxies: TrustedProxies,
+    /// The gateway may listen beyond this host without TLS.
+    pub is_insecure: bool,
     /// The base image and default version of each language.
     pub languages: Languages,
     /// The sources of packages.
@@ -60,6 +66,11 @@ impl Platform {
             gateway_host: Some(addresses.gateway.ip()),
             gateway_port: Some(addresses.gateway.port()),
             gateway_hosts: Some(self.gateway_hosts.clone()),
+            public_listen: addresses.public,
+            tls_cert: self.tls.as_ref().map(|files| files.cert.clone()),
+            tls_key: self.tls.as_ref().map(|files| files.key.clone()),
+            trusted_proxies: Some(self.trusted_proxies.clone()).filter(|proxies| !proxies.is_empty()),
+            insecure: Some(self.is_insecure),
             registry_port: Some(addresses.registry.port()),
             scheduler_port: Some(addresses.scheduler.port()),
             manager_port: Some(addresses.manager.port()),

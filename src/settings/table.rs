@@ -2,16 +2,22 @@
 //! the file's table `[platform]` and the environment of the roles are generated from it, and the table in the
 //! manual is checked against it.
 
-use std::{fmt::Display, net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    fmt::Display,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use super::{
     BuildProxy, BuildVariables, Issuer, KeepAlivePolicy, PackageIndex, RoleRules, StorePlace,
+    form::{Form, LISTEN, ON_OR_OFF, PROXIES, SWITCH, word},
     host_names,
     languages::{Languages, OfLanguage},
     oidc,
 };
 use crate::{
-    model::{Language, PlatformName, message::MAX_BODY},
+    model::{Language, PlatformName, TrustedProxies, message::MAX_BODY},
     queue, runtime,
     toml_document::{Field, LocatedError},
     units::{parse_bytes, parse_duration, show_bytes},
@@ -24,6 +30,8 @@ pub enum Group {
     Place,
     /// The addresses on which the roles listen.
     Addresses,
+    /// What the gateway needs to listen there: what only its own process has to know.
+    Front,
     /// Store and queue, and the keys of what is encrypted in the store.
     Backends,
     /// The runtime of functions.
@@ -40,7 +48,7 @@ impl Group {
     pub fn heading(self) -> &'static str {
         match self {
             Self::Place | Self::Backends => "Platform",
-            Self::Addresses => "Addresses",
+            Self::Addresses | Self::Front => "Addresses",
             Self::Runtime => "Runtime",
             Self::Builds => "Builds",
             Self::Access => "Access",
@@ -108,6 +116,11 @@ impl Setting {
         }
     }
 
+    /// Returns whether it is on or off, so that its flag may be given without a value.
+    pub fn is_switch(self) -> bool {
+        self.value() == SWITCH
+    }
+
     /// Returns the help: one or two sentences without the last full stop, and the default if there is one.
     pub fn help(self) -> String {
         let (help, default) = match self {
@@ -132,7 +145,9 @@ impl Setting {
 
     /// Returns whether it may be left out without a default in its place.
     pub(super) fn is_optional(self) -> bool {
-        matches!(self.group(), Group::Builds | Group::Access) || self.key() == "secret_key_file"
+        const OTHERS: [&str; 3] = ["public_listen", "secret_key_file", "tls_cert"];
+        let is_of_group = matches!(self.group(), Group::Builds | Group::Access | Group::Front);
+        is_of_group || OTHERS.contains(&self.key().as_str())
     }
 
     /// Reads the value of a flag or a variable. The error says what would be accepted, without the flag's name.
@@ -179,15 +194,6 @@ pub struct Row {
     read: fn(&mut Settings, &str) -> Result<(), String>,
     read_field: fn(&mut Settings, &Field<'_>) -> Result<(), LocatedError>,
     show: fn(&Settings) -> Option<String>,
-}
-
-/// The written form of the values of a type.
-struct Form<T> {
-    /// A value may hold a password.
-    is_secret: bool,
-    read: fn(&str) -> Result<T, String>,
-    read_field: fn(&Field<'_>) -> Result<T, LocatedError>,
-    show: fn(&T) -> String,
 }
 
 const PATH: Form<PathBuf> = Form {
@@ -314,10 +320,6 @@ fn path(text: &str) -> Result<PathBuf, String> {
     } else {
         Ok(text.into())
     }
-}
-
-fn word<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|problem: T::Err| problem.to_string())
 }
 
 /// Accepts a whole number within the range.
@@ -461,6 +463,19 @@ settings! {
         /// Names by which the gateway may be called in addition to IP addresses and localhost, separated by
         /// commas
         gateway_hosts: Vec<String>, HOST_NAMES, Addresses, "gateway-hosts", "NAMES";
+        /// Address with a port on which the addresses of functions are served, and nothing else, such as
+        /// 0.0.0.0:8443
+        public_listen: SocketAddr, LISTEN, Addresses, "public-listen", "ADDR";
+        /// File with the certificate of the gateway, in PEM form, for TLS on its port and on --public-listen. It is read
+        /// again when it changes
+        tls_cert: PathBuf, PATH, Addresses, "tls-cert", "FILE";
+        /// File with the private key of --tls-cert, in PEM form
+        tls_key: PathBuf, PATH, Front, "tls-key", "FILE";
+        /// Addresses and networks of proxies in front of the gateway that are believed about where a request has come from,
+        /// separated by commas
+        trusted_proxies: TrustedProxies, PROXIES, Front, "trusted-proxies", "LIST";
+        /// Let the gateway listen beyond this host without TLS
+        insecure: bool, ON_OR_OFF, Front, "insecure", "true|false", "false";
         /// Port of the registry, on loopback
         registry_port: u16, PORT, Addresses, "registry-port", "PORT", "7000";
         /// Port of the scheduler, on loopback

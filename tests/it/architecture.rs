@@ -19,6 +19,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("backoff", &[]),
     ("disk", &[]),
     ("private_file", &[]),
+    ("certificates", &["private_file"]),
     ("docker_ignore", &[]),
     ("clock", &[]),
     ("write_behind", &["backoff", "budget", "error_chain"]),
@@ -40,9 +41,9 @@ const MAP: &[(&str, &[&str])] = &[
     // The seams for their `Config` types only.
     ("settings", &["model", "place", "queue", "runtime", "store", "toml_document", "units"]),
     ("bundle", &["docker_ignore", "language", "manifest", "model", "units"]),
-    ("http", &["budget", "model", "payload", "suggest", "units"]),
+    ("http", &["budget", "certificates", "model", "payload", "suggest", "units"]),
     ("backends", &["error_chain", "http", "model", "queue", "store"]),
-    ("client", &["model", "place"]),
+    ("client", &["certificates", "model", "place"]),
     (
         "gateway",
         &[
@@ -181,7 +182,7 @@ const MAP: &[(&str, &[&str])] = &[
         ],
     ),
     ("error", &["bundle", "client", "keyring", "lifecycle", "model", "place", "toml_document"]),
-    ("local", &["app", "compose", "error", "model", "place", "settings", "store"]),
+    ("local", &["app", "certificates", "compose", "error", "model", "place", "settings", "store"]),
 ];
 
 const SEAMS: &[&str] = &["store", "queue", "runtime"];
@@ -197,6 +198,8 @@ const LIBRARIES: &[(&str, &str)] = &[
     ("nix", "runtime/oci/"),
     ("libc", "runtime/oci/"),
     ("jsonwebtoken", "gateway/oidc/"),
+    ("x509_parser", "certificates/"),
+    ("rustls_platform_verifier", "certificates/"),
     ("clap", "cli/"),
     ("indicatif", "cli/"),
     ("dialoguer", "cli/"),
@@ -233,6 +236,7 @@ const PURE: &[&str] = &[
     "doctor/judge/sandbox.rs",
     "doctor/judge/secrets.rs",
     "doctor/judge/system.rs",
+    "doctor/judge/tls.rs",
 ];
 
 /// Modules at the top of which every file is like that.

@@ -159,6 +159,7 @@ fn the_document_is_frozen() {
             "cgroups": ["cgroups"],
             "runtime": ["docker", "oci", "python", "node", "helper", "egress", "iptables"],
             "ports": ["gateway", "registry", "scheduler", "manager"],
+            "tls": ["tls"],
             "disk": ["data-folder", "data-room", "temporary-room"],
             "compose": ["compose"],
             "backends": ["store", "queue"],

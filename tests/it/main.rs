@@ -59,6 +59,7 @@ mod start_variables;
 mod stopping;
 mod store_contract;
 mod tar_readers;
+mod tls;
 mod up;
 mod upgrade;
 mod warm_pool;

@@ -119,6 +119,11 @@ impl Tally {
             client::Error::Problem(problem) => return self.fail_problem(problem),
             client::Error::NotReachable { .. } => "not_reachable",
             client::Error::Lost { .. } => "connection_lost",
+            client::Error::Tls { problem, .. } if problem.is_about_certificate() => {
+                "certificate_refused"
+            }
+            client::Error::Tls { .. } => "no_tls_connection",
+            client::Error::Authorities(_) => "usage",
             client::Error::Protocol(_) | client::Error::Client(_) => "unexpected_answer",
         };
         self.count_failure(kind, error.to_string(), Exit::Platform, || error.hint());

@@ -97,7 +97,7 @@ pub async fn start(
 async fn warn_of_missing_keys(folder: &Path, out: &Output) {
     let Some(place) = Known::at(folder).map(LocalPlatform::of) else { return };
     let Some(holder) = place.holder.as_ref().filter(|_| place.running) else { return };
-    let prober = Prober::of(place.platform.clone(), holder.addresses());
+    let prober = Prober::of(place.platform.clone(), holder.addresses(), &place.folder);
     let missing = prober.with_tokens_of(&place.folder, true).missing_keys().await;
     let count: usize = missing.values().sum();
     if count > 0 {

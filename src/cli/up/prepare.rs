@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     app,
-    cli::{Error, Exit, Output},
+    cli::{Error, Exit, Output, settings::unfit},
     compose,
     local::{
         ports::{self, Port},
@@ -49,14 +49,9 @@ pub async fn prepare(
     let stack = settings.stack().map_err(no_stack)?;
     check_sources(&settings)?;
     check_oidc(&settings)?;
-    ports::choose(&mut [
-        &mut settings.gateway_port,
-        &mut settings.registry_port,
-        &mut settings.scheduler_port,
-        &mut settings.manager_port,
-    ])
-    .map_err(|error| Error::new(Exit::Platform, error))?;
-    let addresses = settings.addresses().map_err(|error| Error::new(Exit::Caller, error))?;
+    check_tls(&settings, out)?;
+    choose_ports(&mut settings)?;
+    let addresses = settings.addresses().map_err(unfit)?;
     let folder = settings.data_dir(dirs, stack);
     let state = State::open(&folder).map_err(unusable)?;
     // The roles stop one after the other.
@@ -84,7 +79,7 @@ pub async fn prepare(
         out.warn(&format!("commands will need --url and --token-file: {error}"));
     }
     settings.data_dir = Some(folder);
-    let platform = settings.platform(dirs).map_err(|error| Error::new(Exit::Caller, error))?;
+    let platform = settings.platform(dirs).map_err(unfit)?;
     Ok(Prepared { platform, state, stack, runtime: told, _lock: lock })
 }
 
@@ -98,12 +93,48 @@ fn check_oidc(settings: &Settings) -> Result<(), Error> {
     sources::check_oidc(settings).map_err(unusable_source)
 }
 
+/// Refuses a gateway that would be open to the network, and a certificate that it could not use: it starts last.
+fn check_tls(settings: &Settings, out: &Output) -> Result<(), Error> {
+    let Some(files) = settings.tls().map_err(unfit)? else { return Ok(()) };
+    match sources::check_tls(&files) {
+        Ok(None) => Ok(()),
+        Ok(Some(trouble)) => {
+            out.warn(&format!("the certificate in {} {trouble}", files.cert.display()));
+            Ok(())
+        }
+        Err(wrong) => {
+            let hint = wrong.hint();
+            Err(Error::new(Exit::Caller, wrong).hint(hint))
+        }
+    }
+}
+
+/// Puts a free port in place of each 0.
+fn choose_ports(settings: &mut Settings) -> Result<(), Error> {
+    let mut public = settings.public_listen.map(|address| address.port());
+    ports::choose(&mut [
+        &mut settings.gateway_port,
+        &mut settings.registry_port,
+        &mut settings.scheduler_port,
+        &mut settings.manager_port,
+        &mut public,
+    ])
+    .map_err(|error| Error::new(Exit::Platform, error))?;
+    if let (Some(address), Some(port)) = (&mut settings.public_listen, public) {
+        address.set_port(port);
+    }
+    Ok(())
+}
+
 fn unusable_source(wrong: SourceError) -> Error {
     let hint = wrong.hint();
     Error::new(Exit::Caller, wrong).hint(hint)
 }
 
 fn check_ports(addresses: &Addresses) -> Result<(), Error> {
+    let public =
+        addresses.public.map(|address| Port { of: "the public port", address, flag: ports::PUBLIC });
+    ports::check(public.as_slice())?;
     ports::check(&[
         Port { of: "the gateway", address: addresses.gateway, flag: "--gateway-port" },
         Port { of: "the registry", address: addresses.registry, flag: "--registry-port" },

@@ -18,6 +18,9 @@ use crate::{
 #[derive(Serialize)]
 struct Ready<'a> {
     url: &'a str,
+    /// The URL of the port for the addresses of functions alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    public_url: Option<String>,
     token_file: &'a Path,
     platform: &'a str,
     data_dir: &'a Path,
@@ -54,16 +57,28 @@ pub fn show(
         queue::Config::Embedded => "embedded".to_owned(),
     };
     if out.json() {
-        let url = &format!("http://{}", probe::reachable(platform.addresses.gateway));
+        let url = &probe::url(&platform.addresses, Role::Gateway);
+        let public_url = probe::public_url(&platform.addresses);
         let (name, data_dir) = (platform.name.as_str(), platform.data_dir.as_path());
-        let ready =
-            Ready { url, token_file, platform: name, data_dir, store, queue, runtime, roles: health };
+        let ready = Ready {
+            url,
+            public_url,
+            token_file,
+            platform: name,
+            data_dir,
+            store,
+            queue,
+            runtime,
+            roles: health,
+        };
         return out.document(&ready);
     }
     out.line("cloudfunc is ready")?;
     for role in Role::STOP {
-        let address = probe::reachable(probe::address(&platform.addresses, role));
-        out.line(&format!("  {:<10} http://{address}", role.as_str()))?;
+        out.line(&format!("  {:<10} {}", role.as_str(), probe::url(&platform.addresses, role)))?;
+    }
+    if let Some(url) = probe::public_url(&platform.addresses) {
+        out.line(&format!("  {:<10} {url}, for the addresses of functions alone", "public"))?;
     }
     out.line(&format!("  {:<10} {store}", "store"))?;
     out.line(&format!("  {:<10} {queue}", "queue"))?;

@@ -13,6 +13,7 @@ pub mod ports;
 pub mod sandbox;
 pub mod secrets;
 pub mod system;
+pub mod tls;
 
 use super::finding::{Finding, Stops, Wanted};
 
@@ -36,6 +37,16 @@ fn list<T: AsRef<str>>(items: &[T]) -> String {
             let rest: Vec<&str> = rest.iter().map(AsRef::as_ref).collect();
             format!("{} and {}", rest.join(", "), last.as_ref())
         }
+    }
+}
+
+/// Makes a sentence of a hint.
+fn sentence(hint: &str) -> String {
+    let mut letters = hint.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string());
+    match hint.starts_with('`') {
+        true => format!("Run {hint}."),
+        false => format!("{}{}.", first.unwrap_or_default(), letters.as_str()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Ports: free, held by the platform itself, or held by another program.
 
 use super::{Finding, Stops, Wanted};
+use crate::local::ports::choice;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
@@ -45,9 +46,10 @@ fn finding(port: &Port, wanted: Wanted) -> Finding {
             );
             let found = format!("port {number}, which {of} needs, is taken{by}");
             let advice = match owner {
-                Some(_) => format!("Choose another with {flag} PORT, or stop what holds it."),
+                Some(_) => format!("Choose another with {}, or stop what holds it.", choice(flag)),
                 None => format!(
-                    "Choose another with {flag} PORT, or find what holds it with `sudo ss -ltnp sport = :{number}`."
+                    "Choose another with {}, or find what holds it with `sudo ss -ltnp sport = :{number}`.",
+                    choice(flag)
                 ),
             };
             Finding::stops(stops, wanted, name, found, advice)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Finding, Stops, Wanted, list};
+use super::{Finding, Stops, Wanted, list, sentence};
 
 /// The content of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,16 +79,6 @@ fn of_file(facts: &Facts, wanted: Wanted) -> Vec<Finding> {
         },
     };
     vec![Finding::ok(NAME, found)]
-}
-
-/// Makes a sentence of a hint.
-fn sentence(hint: &str) -> String {
-    let mut letters = hint.chars();
-    let first = letters.next().map(|letter| letter.to_uppercase().to_string());
-    match hint.starts_with('`') {
-        true => format!("Run {hint}."),
-        false => format!("{}{}.", first.unwrap_or_default(), letters.as_str()),
-    }
 }
 
 #[cfg(test)]

@@ -110,7 +110,7 @@ fn the_settings_are_those_of_up() {
 }
 
 /// Options with a variable that the text explains, not a table.
-const IN_THE_TEXT: [&str; 2] = ["--url", "--token-file"];
+const IN_THE_TEXT: [&str; 3] = ["--url", "--token-file", "--ca"];
 
 #[test]
 fn every_variable_is_one_that_we_read() {
@@ -210,7 +210,9 @@ fn the_roles_of_the_routes_are_those_of_the_gateway() {
 
 /// What the help says of a flag, up to the next one.
 fn about<'h>(help: &'h str, flag: &str) -> &'h str {
-    let start = help.find(&format!("{flag} <")).unwrap_or_else(|| panic!("`up` has no {flag}"));
+    let forms = [format!("{flag} <"), format!("{flag} [<")];
+    let start = forms.iter().find_map(|form| help.find(form.as_str()));
+    let start = start.unwrap_or_else(|| panic!("`up` has no {flag}"));
     let rest = &help[start..];
     let end = rest[2..].find("  --").map_or(rest.len(), |at| at + 2);
     &rest[..end]

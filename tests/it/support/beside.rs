@@ -301,8 +301,13 @@ impl SecondHost {
         let local = "127.0.0.1:0".parse().unwrap();
         let mut second = platform.platform.clone();
         second.data_dir = folder.path().join("data");
-        second.addresses =
-            Addresses { gateway: local, registry: local, scheduler: local, manager: local };
+        second.addresses = Addresses {
+            gateway: local,
+            registry: local,
+            scheduler: local,
+            manager: local,
+            ..Addresses::default()
+        };
         second.secret_key_file = keys;
         let host = Host::bind(roles, &second).await.unwrap();
         let second = host.platform().clone();

@@ -7,8 +7,11 @@ use cloudfunc::{
     app::{Host, Role},
     bundle,
     client::{Client, InvokeAnswer, Outcome},
-    model::{Body, FunctionName, InstanceId, Language, Problem, ProblemCode, Record, api::Deployed},
-    place::{Addresses, state::State},
+    model::{
+        Body, FunctionName, InstanceId, Language, Problem, ProblemCode, Record, TrustedProxies,
+        api::Deployed,
+    },
+    place::{Addresses, Trust, certificate_file, state::State},
     queue, runtime,
     settings::{Builds, Languages, Limits, OfLanguage, Platform, Settings},
     shutdown::Shutdown,
@@ -95,6 +98,10 @@ fn local() -> std::net::SocketAddr {
     "127.0.0.1:0".parse().unwrap()
 }
 
+fn url(platform: &Platform) -> String {
+    format!("{}://{}", platform.addresses.scheme(), platform.addresses.gateway)
+}
+
 /// Settings on free ports; none (with a note) when a server is missing.
 pub fn settings(stack: Stack, folder: &Path, test: &str) -> Option<(Platform, Option<Database>)> {
     let (store, database) = match stack.store {
@@ -134,8 +141,12 @@ pub fn settings(stack: Stack, folder: &Path, test: &str) -> Option<(Platform, Op
             registry: local(),
             scheduler: local(),
             manager: local(),
+            ..Addresses::default()
         },
         gateway_hosts: Vec::new(),
+        tls: None,
+        trusted_proxies: TrustedProxies::default(),
+        is_insecure: false,
         languages,
         builds: Builds::default(),
         oidc: None,
@@ -172,8 +183,9 @@ impl TestPlatform {
         let host = Host::bind(roles, &platform).await.unwrap();
         let platform = host.platform().clone();
         let state = State::open(&platform.data_dir).unwrap();
-        let url = format!("http://{}/", platform.addresses.gateway).parse().unwrap();
-        let client = Client::new(url, Some(state.token().unwrap())).unwrap();
+        let url = format!("{}/", url(&platform)).parse().unwrap();
+        let trust = Trust { ca: None, own: Some(certificate_file(state.folder())) };
+        let client = Client::trusting(url, Some(state.token().unwrap()), &trust).unwrap();
         let shutdown = Shutdown::default();
         let task = Some(tokio::spawn(host.run(shutdown.clone())));
         let http = cloudfunc::http::client().unwrap();
@@ -251,6 +263,11 @@ impl TestPlatform {
         request.bearer_auth(token.unwrap().expose())
     }
 
+    /// The URL of the gateway, without a slash at its end.
+    pub fn url(&self) -> String {
+        url(&self.platform)
+    }
+
     pub fn address(&self, role: Role) -> std::net::SocketAddr {
         let addresses = &self.platform.addresses;
         match role {
@@ -282,7 +299,7 @@ impl TestPlatform {
         command
             .env_clear()
             .env("HOME", self._folder.path())
-            .args(["--url", &format!("http://{}", self.platform.addresses.gateway), "--token-file"])
+            .args(["--url", &self.url(), "--token-file"])
             .arg(self.platform.data_dir.join("token"))
             .args(arguments);
         command
