@@ -19,7 +19,7 @@ pub use crate::manager::KeptPackages;
 use crate::{
     clock::Clock,
     gateway,
-    http::{self, Door, Guard, Peer, Server},
+    http::{self, Door, Front, Guard, Peer, Server},
     keyring::{Keyring, KeyringError},
     manager,
     manifest::{self, Defaults},
@@ -165,7 +165,8 @@ fn start(
     let internal = state.internal_token()?;
     // The gateway's own takes its place below.
     let guard = Guard::new(internal.expose());
-    let server = Server { listener, guard, door: doors.get(&role).cloned().unwrap_or_default() };
+    let door = doors.get(&role).cloned().unwrap_or_default();
+    let server = Server { listener, guard, door, front: Front::default() };
     let peer = |role: Role| match doors.get(&role) {
         Some(door) => Ok(Peer::here(door.clone())),
         None => Peer::at(*address(&mut platform.addresses.clone(), role), internal.expose()),

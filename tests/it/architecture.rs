@@ -17,6 +17,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("batch", &[]),
     ("budget", &[]),
     ("backoff", &[]),
+    ("open_files", &[]),
     ("disk", &[]),
     ("private_file", &[]),
     ("docker_ignore", &[]),
@@ -40,7 +41,7 @@ const MAP: &[(&str, &[&str])] = &[
     // The seams for their `Config` types only.
     ("settings", &["model", "place", "queue", "runtime", "store", "toml_document", "units"]),
     ("bundle", &["docker_ignore", "language", "manifest", "model", "units"]),
-    ("http", &["budget", "model", "payload", "suggest", "units"]),
+    ("http", &["budget", "model", "open_files", "payload", "suggest", "units"]),
     ("backends", &["error_chain", "http", "model", "queue", "store"]),
     ("client", &["model", "place"]),
     (
@@ -161,6 +162,7 @@ const MAP: &[(&str, &[&str])] = &[
             "local",
             "manifest",
             "model",
+            "open_files",
             "payload",
             "place",
             "queue",
