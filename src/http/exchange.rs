@@ -113,7 +113,7 @@ struct Pace {
 impl Pace {
     /// Returns the time after which it is waited for no more, and the reason.
     fn patience(&self, bounds: &Bounds) -> (Duration, Stalled) {
-        let allowed = bounds.slow + Duration::from_secs(self.bytes / bounds.rate.max(1));
+        let allowed = bounds.slow + Duration::from_millis(self.bytes * 1000 / bounds.rate.max(1));
         let left = allowed.saturating_sub(self.waited);
         match left < bounds.body {
             true => (left, Stalled::Slow(bounds.rate)),

@@ -114,3 +114,7 @@ fn told(served: hyper::Result<()>) {
         tracing::trace!(%error, "connection ended");
     }
 }
+
+#[cfg(test)]
+#[path = "http2_tests.rs"]
+mod tests;

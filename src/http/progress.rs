@@ -57,6 +57,9 @@ impl Default for Bounds {
     }
 }
 
+/// A connection that is no older than this has a request on its way: it is unfinished, and not idle.
+const FRESH: Duration = Duration::from_secs(1);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     /// TLS is being negotiated.
@@ -219,6 +222,7 @@ impl Progress {
             _ if state.whole > 0 => Standing::Answering,
             _ if state.coming > 0 => Standing::Unfinished(time),
             Phase::Handshake | Phase::Head => Standing::Unfinished(time),
+            Phase::New if time < FRESH => Standing::Unfinished(time),
             Phase::New | Phase::Open => Standing::Idle(time),
         }
     }
@@ -298,7 +302,7 @@ mod tests {
     }
 
     fn kind(progress: &Progress) -> &'static str {
-        match progress.standing(Instant::now()) {
+        match progress.standing(Instant::now() + FRESH) {
             Standing::Leaving => "leaving",
             Standing::Idle(_) => "idle",
             Standing::Unfinished(_) => "unfinished",

@@ -235,6 +235,7 @@ const PURE: &[&str] = &[
     "doctor/judge/sandbox.rs",
     "doctor/judge/secrets.rs",
     "doctor/judge/system.rs",
+    "http/caps.rs",
 ];
 
 /// Modules at the top of which every file is like that.
