@@ -27,6 +27,7 @@ mod sender;
 mod serve;
 mod tls;
 mod web_server;
+mod whole_body;
 
 pub use client::client;
 
@@ -39,13 +40,12 @@ pub use document::{document, read_document};
 pub use encoding::{accepts_gzip, compressed, read_decoded};
 pub use headers::{check_room, end_to_end, handler_headers};
 pub use peer::{Calls, Door, Peer, Unanswered};
-pub use port::Front;
 pub use problem::{Answer, Failure, check_reach, function_not_found};
 pub use progress::Bounds;
 pub use query::Query;
 pub use request::{function_name, payload_too_large, read_body, throw_away};
 pub use routed::{At, FromPath, Routed, check_path, for_role, method_router};
 pub use sender::{CheckedToken, SentBy, TokenRefused};
-pub use serve::{Counts, Ready, Served, Server, bind, drops_nothing, health_routes};
+pub use serve::{Counts, Front, Ready, Served, Server, bind, drops_nothing, health_routes};
 pub use tls::Tls;
 pub use web_server::{is_of_web_server, named_request, with_how_to_name};

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use hyper::body::Body as _;
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, LengthLimitError};
 
-use super::{Answer, body_budget::UsedUp, exchange::Stalled, sender::TokenRefused};
+use super::{
+    Answer, body_budget::UsedUp, exchange::Stalled, sender::TokenRefused, whole_body::read_whole,
+};
 use crate::{
     model::{FunctionName, Problem, code, message::MAX_BODY},
     units::show_bytes,
@@ -30,8 +31,8 @@ pub async fn read_body(
     limit: usize,
     too_large: impl FnOnce() -> Problem,
 ) -> Answer<Bytes> {
-    match whole(&mut body, limit).await {
-        Ok(bytes) => Ok(bytes),
+    match read_whole(&mut body, limit).await {
+        Ok((bytes, _)) => Ok(bytes),
         Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
             throw_away(&mut body).await;
             Err(too_large().into())
@@ -48,32 +49,6 @@ pub async fn read_body(
         },
     }
 }
-
-/// Reads a body of up to `limit` bytes. Each piece is copied where it belongs, and its memory is used for the next one.
-async fn whole(
-    body: &mut Body,
-    limit: usize,
-) -> Result<Bytes, Box<dyn std::error::Error + Send + Sync>> {
-    let mut limited = Limited::new(body, limit);
-    let mut read = BytesMut::new();
-    while let Some(frame) = limited.frame().await {
-        let Ok(data) = frame?.into_data() else { continue };
-        if read.is_empty() && limited.is_end_stream() {
-            return Ok(data);
-        }
-        if read.capacity() - read.len() < data.len() {
-            // No more than twice of what has come is taken before the rest does.
-            let left = limited.size_hint().upper().and_then(|left| usize::try_from(left).ok());
-            let most = left.unwrap_or(limit).saturating_add(data.len());
-            read.reserve(most.min(read.len().max(LEAST)).max(data.len()));
-        }
-        read.extend_from_slice(&data);
-    }
-    Ok(read.freeze())
-}
-
-/// The least memory that is taken for a body of several pieces, in bytes.
-const LEAST: usize = 64 * 1024;
 
 /// Returns why this server itself has ended a body, if it has.
 pub(super) fn refusal(error: &(dyn std::error::Error + 'static)) -> Option<Problem> {

@@ -17,7 +17,7 @@ use super::{
     auth::{Functions, Guarded},
     body_budget::BodyBudget,
     connections,
-    port::{Front, Port},
+    port::Port,
     web_server::HOW_TO_NAME,
 };
 use crate::{
@@ -28,6 +28,8 @@ use crate::{
     },
     open_files::{self, Shares},
 };
+
+pub use super::port::Front;
 
 /// Takes a port. The error names the address; a taken port is the usual cause.
 pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
