@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
 use tokio::{
     net::{TcpListener, TcpStream},
     time::Instant,
@@ -109,7 +110,7 @@ fn admit(open: &mut Open, port: &Arc<Port>, stream: TcpStream, from: IpAddr) {
 fn refuse(stream: TcpStream, is_tls: bool) {
     if !is_tls && let Ok(mut stream) = stream.into_std() {
         // It does not block, and a new connection has room for it.
-        let _ = stream.write(&raw_answer::written(&raw_answer::no_place()));
+        let _ = stream.write_all(&raw_answer::written(&raw_answer::no_place(), Timestamp::now()));
         let _ = stream.shutdown(std::net::Shutdown::Write);
     }
 }

@@ -233,7 +233,7 @@ async fn a_body_that_trickles_is_answered_with_408() {
     let detail = "\"detail\":\"the body comes more slowly than 1 KiB per second\"";
     assert!(said.contains(detail), "{said}");
     // As much as it has to be, it has more time than that.
-    let (address, go, _server) = serve(Bounds { slow: SHORT, rate: 4, ..bounds() }).await;
+    let (address, go, _server) = serve(Bounds { slow: 3 * SHORT, rate: 4, ..bounds() }).await;
     let mut stream = connect(address, &head("/length", 8)).await;
     for _ in 0..8 {
         stream.write_all(b"a").await.unwrap();

@@ -103,18 +103,22 @@ impl Stalled {
     }
 }
 
-/// How long a body was waited for, and how much of it has come.
+/// How far a body is behind its least rate. One that has come fast gains no time to hold what it takes: it is never ahead.
 #[derive(Default)]
 struct Pace {
-    bytes: u64,
-    waited: Duration,
+    behind: Duration,
 }
 
 impl Pace {
+    /// A wait is over, and this number of bytes has come.
+    fn came(&mut self, waited: Duration, bytes: u64, bounds: &Bounds) {
+        let worth = Duration::from_millis(bytes * 1000 / bounds.rate.max(1));
+        self.behind = (self.behind + waited).saturating_sub(worth);
+    }
+
     /// Returns the time after which it is waited for no more, and the reason.
     fn patience(&self, bounds: &Bounds) -> (Duration, Stalled) {
-        let allowed = bounds.slow + Duration::from_millis(self.bytes * 1000 / bounds.rate.max(1));
-        let left = allowed.saturating_sub(self.waited);
+        let left = bounds.slow.saturating_sub(self.behind);
         match left < bounds.body {
             true => (left, Stalled::Slow(bounds.rate)),
             false => (bounds.body, Stalled::Silent(bounds.body)),
@@ -148,11 +152,10 @@ impl hyper::body::Body for RequestBody {
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let this = &mut *self;
         if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(context) {
-            if let Some(alarm) = this.alarm.take() {
-                this.pace.waited += alarm.begun.elapsed();
-            }
+            let waited = this.alarm.take().map_or(Duration::ZERO, |alarm| alarm.begun.elapsed());
             if let Some(Ok(frame)) = &frame {
-                this.pace.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+                let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
+                this.pace.came(waited, bytes, this.exchange.progress.bounds());
             }
             return Poll::Ready(frame.map(|frame| frame.map_err(axum::Error::new)));
         }
@@ -269,19 +272,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_body_has_time_for_what_has_come_and_no_silence_beyond_its_bound() {
-        let bounds = Bounds::default();
-        let seconds = Duration::from_secs;
-        let patience = |bytes: u64, waited: Duration| {
-            let (time, stalled) = Pace { bytes, waited }.patience(&bounds);
-            (time, stalled.to_string())
+    fn a_body_may_fall_behind_its_rate_for_a_while_and_gains_no_time_by_coming_fast() {
+        let (bounds, seconds) = (Bounds::default(), Duration::from_secs);
+        let mut pace = Pace::default();
+        let mut patience = |waited: u64, bytes: u64| {
+            pace.came(seconds(waited), bytes, &bounds);
+            let (time, stalled) = pace.patience(&bounds);
+            (time.as_secs(), stalled.to_string())
         };
-        let slow = "the body comes more slowly than 1 KiB per second";
-        assert_eq!(patience(0, seconds(0)), (seconds(30), slow.to_owned()));
-        assert_eq!(patience(10 * 1024, seconds(25)), (seconds(15), slow.to_owned()));
-        assert_eq!(patience(10 * 1024, seconds(60)), (seconds(0), slow.to_owned()));
-        let silent = "nothing of the body has come for 60 s";
-        assert_eq!(patience(6 * 1024 * 1024, seconds(100)), (seconds(60), silent.to_owned()));
+        let silent = "nothing of the body has come for 30 s".to_owned();
+        let slow = "the body comes more slowly than 1 KiB per second".to_owned();
+        assert_eq!(patience(0, 0), (30, silent.clone()));
+        assert_eq!(patience(25, 10 * 1024), (15, slow.clone()));
+        assert_eq!(patience(10, 10 * 1024), (15, slow.clone()));
+        assert_eq!(patience(1, 6 * 1024 * 1024), (30, silent));
+        assert_eq!(patience(20, 0), (10, slow.clone()));
+        assert_eq!(patience(20, 0), (0, slow));
     }
 
     #[tokio::test]

@@ -122,7 +122,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Noted<S> {
         context: &mut Context<'_>,
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if self.keeps_back(pieces.first().map_or(&[][..], |piece| piece)) {
+        let first: &[u8] = match pieces.first() {
+            Some(piece) => piece,
+            None => &[],
+        };
+        if self.keeps_back(first) {
             return Poll::Ready(Ok(pieces.iter().map(|piece| piece.len()).sum()));
         }
         self.is_flushed = false;

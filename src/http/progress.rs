@@ -24,10 +24,10 @@ pub struct Bounds {
     pub idle: Duration,
     /// A request of whose body nothing has come for this time is refused.
     pub body: Duration,
-    /// The time that a body may take however slowly it comes. After it, its rate is bounded.
-    pub slow: Duration,
-    /// The least rate of a body, in bytes per second, over all of the time in which it was waited for.
+    /// The least rate of a body, in bytes per second of the time in which it is waited for.
     pub rate: u64,
+    /// The time by which a body may fall behind that rate. One that falls behind further is refused.
+    pub slow: Duration,
     /// A connection whose other side takes nothing of an answer for this time is closed.
     pub take: Duration,
     /// The size of the bodies of all unanswered requests together, in bytes.
@@ -44,10 +44,10 @@ impl Default for Bounds {
             head: Duration::from_secs(30),
             // Clients that keep connections keep them for less, so that none is closed while a request is sent.
             idle: Duration::from_secs(180),
-            body: Duration::from_secs(60),
-            slow: Duration::from_secs(30),
-            // A hundredth of what a bad mobile network has.
+            body: Duration::from_secs(30),
+            // A small part of what a bad mobile network has.
             rate: 1024,
+            slow: Duration::from_secs(30),
             take: Duration::from_secs(60),
             // Twenty of the largest payloads.
             bodies: 128 * 1024 * 1024,

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use super::progress::Bounds;
@@ -46,17 +47,19 @@ pub(super) fn no_place() -> Problem {
     Problem::new(code::OVERLOADED, "all connections of this port are in use").retry_after(RETRY_AFTER)
 }
 
-/// Returns an answer as HTTP/1.1 has it.
-pub(super) fn written(problem: &Problem) -> Vec<u8> {
+/// Returns an answer as HTTP/1.1 has it, at this time.
+pub(super) fn written(problem: &Problem, now: Timestamp) -> Vec<u8> {
     let body = serde_json::to_vec(problem).unwrap_or_default();
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let retry_after = match problem.retry_after {
         Some(seconds) => format!("retry-after: {seconds}\r\n"),
         None => String::new(),
     };
+    // Every time of these years has such a form.
+    let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&now).unwrap_or_default();
     let head = format!(
         "HTTP/1.1 {} {}\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n{retry_after}\
-         x-content-type-options: nosniff\r\nconnection: close\r\n\r\n",
+         x-content-type-options: nosniff\r\ndate: {date}\r\nconnection: close\r\n\r\n",
         status.as_str(),
         status.canonical_reason().unwrap_or_default(),
         body.len()
@@ -66,7 +69,7 @@ pub(super) fn written(problem: &Problem) -> Vec<u8> {
 
 /// Writes the last answer of a connection, and closes it.
 pub(super) async fn write<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, problem: &Problem) {
-    let answer = written(problem);
+    let answer = written(problem, Timestamp::now());
     let told = async {
         stream.write_all(&answer).await?;
         stream.shutdown().await?;
@@ -81,7 +84,7 @@ mod tests {
     use super::*;
 
     fn told(problem: &Problem) -> String {
-        String::from_utf8(written(problem)).unwrap()
+        String::from_utf8(written(problem, Timestamp::UNIX_EPOCH)).unwrap()
     }
 
     #[test]
@@ -91,6 +94,7 @@ mod tests {
         assert!(head.starts_with("HTTP/1.1 431 Request Header Fields Too Large\r\n"), "{head}");
         assert!(head.contains("\r\ncontent-type: application/problem+json\r\n"), "{head}");
         assert!(head.contains(&format!("\r\ncontent-length: {}\r\n", body.len())), "{head}");
+        assert!(head.contains("\r\ndate: Thu, 01 Jan 1970 00:00:00 GMT\r\n"), "{head}");
         assert!(head.ends_with("\r\nconnection: close"), "{head}");
         let problem: serde_json::Value = serde_json::from_str(body).unwrap();
         assert_eq!(problem["code"], "headers_too_large");
@@ -117,9 +121,9 @@ mod tests {
         let (ours, mut theirs) = tokio::io::duplex(1024);
         let writing = tokio::spawn(async move { write(ours, &no_place()).await });
         theirs.write_all(&[b'a'; 64 * 1024]).await.unwrap();
-        let mut answer = Vec::new();
-        theirs.read_to_end(&mut answer).await.unwrap();
-        assert_eq!(answer, written(&no_place()));
+        let mut answer = String::new();
+        theirs.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 503 ") && answer.ends_with('}'), "{answer}");
         drop(theirs);
         writing.await.unwrap();
     }
