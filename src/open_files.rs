@@ -24,9 +24,10 @@ pub fn raise() {
     }
 }
 
-/// Returns the number of files that this process may have open.
+/// Returns the number of files that this process may have open once [`raise`] was called. Should the kernel have refused
+/// that, files run out earlier, and connections are given up then.
 pub fn limit() -> u64 {
-    getrlimit(Resource::Nofile).current.unwrap_or(MOST)
+    getrlimit(Resource::Nofile).maximum.unwrap_or(MOST)
 }
 
 /// The shares of the ports in the files of a process.
