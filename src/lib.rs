@@ -29,6 +29,7 @@ mod local;
 pub mod manager;
 pub mod manifest;
 pub mod model;
+mod open_files;
 mod panicked;
 pub mod payload;
 pub mod place;

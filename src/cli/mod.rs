@@ -61,6 +61,7 @@ use target::Target;
 use crate::{
     app::Role,
     model::{PlatformName, name::InvalidName},
+    open_files,
 };
 
 /// The time that may be spent after Ctrl-C to find out what continues.
@@ -183,6 +184,9 @@ pub fn main() -> ExitCode {
 }
 
 fn execute(command: Command, target: &Target, out: &Output) -> Result<(), Error> {
+    if command.is_service() {
+        open_files::raise();
+    }
     let mut builder = match command.is_service() {
         true => tokio::runtime::Builder::new_multi_thread(),
         false => tokio::runtime::Builder::new_current_thread(),

@@ -1,4 +1,4 @@
-//! Reads the limits of this process and of the kernel.
+//! Reads the limits of this process and of the kernel. `up` raises its limit of open files to the hard one.
 
 use rustix::process::{Resource, getrlimit};
 
@@ -6,7 +6,7 @@ use super::{judge::limits::Facts, tools};
 
 pub fn gather() -> Facts {
     Facts {
-        files: getrlimit(Resource::Nofile).current,
+        files: getrlimit(Resource::Nofile).maximum,
         processes: tools::read_number("/proc/sys/kernel/pid_max"),
         inotify: tools::read_number("/proc/sys/fs/inotify/max_user_instances"),
     }

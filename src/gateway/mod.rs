@@ -85,7 +85,7 @@ pub async fn run(
     });
     tracing::info!("gateway ready");
     let shortcut = Some(v1::shortcut(gateway.clone()));
-    let serves = Served { routes: router::routes(gateway), calls: None, shortcut };
+    let serves = Served { routes: router::routes(gateway), calls: None, shortcut, functions: None };
     let serving = server.serve(serves, shutdown.soft.clone());
     let is_over = CancellationToken::new();
     let mut telling = pin!(refusals.run(is_over.clone()));

@@ -90,6 +90,11 @@ impl Guard {
         self
     }
 
+    /// Returns whether callers of the platform are let in, and not its roles alone.
+    pub(super) fn is_for_callers(&self) -> bool {
+        matches!(self.tokens, Tokens::Callers { .. })
+    }
+
     fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<Checked, Refused> {
         self.check_host(headers).map_err(Refused::because("a foreign Host"))?;
         if headers.contains_key(header::ORIGIN) {

@@ -11,14 +11,24 @@ use tokio::{
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::super::{Bounds, Door, Guard, Peer, Server, bind, read_body, request::payload_too_large};
+use super::super::{
+    Bounds, Door, Front, Guard, Peer, Server, bind, read_body, request::payload_too_large,
+};
 
 /// Long enough for anything that is not to happen by itself.
 const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(200);
 
 fn bounds() -> Bounds {
-    Bounds { head: LONG, idle: LONG, body: LONG, bodies: 1024 * 1024 }
+    Bounds {
+        head: LONG,
+        idle: LONG,
+        body: LONG,
+        slow: LONG,
+        take: LONG,
+        bodies: 1024 * 1024,
+        ..Bounds::default()
+    }
 }
 
 /// Serves a route that answers with the length of the body, once it is told to by `go`, and one that passes the body on
@@ -38,7 +48,8 @@ async fn serve(bounds: Bounds) -> (SocketAddr, mpsc::Sender<()>, DropGuard) {
         peer.send(axum::http::Method::POST, "/length", axum::http::HeaderMap::new(), body).await.unwrap()
     };
     let routes = Router::new().route("/length", post(length)).route("/passed-on", post(pass_on));
-    let server = Server { listener, guard: Guard::new("token"), door: Door::default() };
+    let (guard, door, front) = (Guard::new("token"), Door::default(), Front::default());
+    let server = Server { listener, guard, door, front };
     let stop = CancellationToken::new();
     tokio::spawn(server.serve_within(bounds, routes, stop.clone()));
     (address, go, stop.drop_guard())
@@ -82,8 +93,16 @@ async fn a_connection_that_does_not_send_a_whole_head_in_time_is_closed() {
     let (address, go, _server) = serve(Bounds { head: SHORT, ..bounds() }).await;
     for sent in ["", "POST /length HT", "POST /length HTTP/1.1\r\nhost: localhost\r\n"] {
         let begun = Instant::now();
-        assert_eq!(rest(connect(address, sent).await).await, "");
+        let said = rest(connect(address, sent).await).await;
         assert!(begun.elapsed() >= SHORT && begun.elapsed() < LONG / 2, "{sent}");
+        if sent.is_empty() {
+            assert_eq!(said, "");
+            continue;
+        }
+        assert!(said.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{said}");
+        assert!(said.contains("\r\ncontent-type: application/problem+json\r\n"), "{said}");
+        let detail = "\"detail\":\"the head of the request has not come within 200 ms\"";
+        assert!(said.contains(detail), "{said}");
     }
     // The head of a second request, too; and one that trickles.
     let mut stream = connect(address, &head("/length", 2)).await;
@@ -191,4 +210,90 @@ async fn what_does_not_fit_into_the_budget_for_bodies_is_told_to_come_again_and_
     assert!(answer(&mut first, " bytes").await.ends_with("1024000 bytes"));
     let mut again = connect(address, &(head("/length", most.len()) + &most)).await;
     assert!(answer(&mut again, " bytes").await.ends_with("1024000 bytes"));
+}
+
+#[tokio::test]
+async fn a_body_that_trickles_is_answered_with_408() {
+    let (address, _go, _server) = serve(Bounds { slow: 3 * SHORT, ..bounds() }).await;
+    let mut stream = connect(address, &head("/length", 8 * 1024)).await;
+    let trickling = async {
+        loop {
+            let mut some = [0; 1024];
+            tokio::select! {
+                read = stream.read(&mut some) => {
+                    return String::from_utf8(some[..read.unwrap()].to_vec()).unwrap();
+                }
+                () = tokio::time::sleep(SHORT / 4) => {}
+            }
+            stream.write_all(b"a").await.unwrap();
+        }
+    };
+    let said = tokio::time::timeout(LONG / 2, trickling).await.expect("it is answered");
+    assert!(said.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{said}");
+    let detail = "\"detail\":\"the body comes more slowly than 1 KiB per second\"";
+    assert!(said.contains(detail), "{said}");
+    // As much as it has to be, it has more time than that.
+    let (address, go, _server) = serve(Bounds { slow: 3 * SHORT, rate: 4, ..bounds() }).await;
+    let mut stream = connect(address, &head("/length", 8)).await;
+    for _ in 0..8 {
+        stream.write_all(b"a").await.unwrap();
+        tokio::time::sleep(SHORT / 2).await;
+    }
+    go.send(()).await.unwrap();
+    answer(&mut stream, "8 bytes").await;
+}
+
+#[tokio::test]
+async fn a_head_that_cannot_be_read_is_answered_with_a_problem() {
+    let (address, go, _server) = serve(bounds()).await;
+    let (start, large) = ("GET /length HTTP/1.1\r\nhost: localhost\r\n", "a".repeat(300_000));
+    let many: String = (0..101).map(|at| format!("x-{at}: a\r\n")).collect();
+    let too_large = "the head of the request is larger than 64 KiB, or has more than 100 headers";
+    for (sent, status, detail) in [
+        (format!("{start}x: {large}"), "431 Request Header Fields Too Large", too_large),
+        (format!("{start}{many}\r\n"), "431 Request Header Fields Too Large", too_large),
+        ("nothing of the kind\r\n\r\n".to_owned(), "400 Bad Request", "not valid HTTP/1.1"),
+    ] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        // It may be answered before all is sent.
+        let _ = stream.write_all(sent.as_bytes()).await;
+        let said = rest(stream).await;
+        assert!(said.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{said}");
+        assert!(said.contains("\r\ncontent-type: application/problem+json\r\n"), "{said}");
+        assert!(said.contains("\r\nconnection: close\r\n") && said.contains(detail), "{said}");
+    }
+    // Also that of a second request.
+    let mut stream = connect(address, &head("/length", 0)).await;
+    go.send(()).await.unwrap();
+    answer(&mut stream, "0 bytes").await;
+    let _ = stream.write_all(format!("{start}{many}\r\n").as_bytes()).await;
+    let said = rest(stream).await;
+    assert!(said.starts_with("HTTP/1.1 431 ") && said.contains(too_large), "{said}");
+}
+
+#[tokio::test]
+async fn the_idle_make_room_for_others_and_the_answered_do_not() {
+    let (address, go, _server) = serve(Bounds { connections: 2, ..bounds() }).await;
+    let idle = connect(address, "").await;
+    let half = connect(address, "POST /length HT").await;
+    let mut first = connect(address, &head("/length", 0)).await;
+    assert_eq!(rest(idle).await, "", "the first to go");
+    tokio::time::sleep(SHORT).await;
+    let mut second = connect(address, &head("/length", 0)).await;
+    assert_eq!(rest(half).await, "", "the next to go");
+    // Both that are there are being answered then.
+    tokio::time::sleep(SHORT).await;
+    let refused = rest(connect(address, "").await).await;
+    assert!(refused.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{refused}");
+    assert!(refused.contains("\r\nretry-after: 1\r\n"), "{refused}");
+    assert!(refused.contains("all connections of this port are in use"), "{refused}");
+    for _ in 0..2 {
+        go.send(()).await.unwrap();
+    }
+    answer(&mut first, "0 bytes").await;
+    answer(&mut second, "0 bytes").await;
+    // Now they are idle, and the one that has been for longer goes.
+    let mut third = connect(address, &head("/length", 0)).await;
+    go.send(()).await.unwrap();
+    answer(&mut third, "0 bytes").await;
 }

@@ -1,46 +1,41 @@
 //! How far a connection has come, and when it has said nothing for too long.
 //!
 //! ```text
-//! nothing yet ─▶ head ─▶ body ─▶ whole request ─▶ answered ─▶ head …
+//! handshake ─▶ new ─▶ head ─▶ requests under way (one; several with HTTP/2) ─▶ open ─▶ head …
 //! ```
 
 use std::{
-    io,
-    pin::{Pin, pin},
-    sync::{
-        Arc,
-        atomic::{AtomicU8, AtomicU64, Ordering},
-    },
-    task::{Context, Poll},
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use axum::body::Body;
-use bytes::Bytes;
-use hyper::body::{Body as _, Frame, Incoming, SizeHint};
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-    time::{Instant, Sleep},
-};
+use tokio::{sync::Notify, time::Instant};
 
-use crate::{
-    model::{Problem, code},
-    units::show_duration,
-};
+use super::caps::Standing;
 
 /// The bounds of a server's connections.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// The head of a request has come after this time; a connection that has begun one, or that is new, is closed
-    /// otherwise.
+    /// The head of a request has come after this time, or the handshake of TLS; a connection that has begun one, or that is
+    /// new, is closed otherwise.
     pub head: Duration,
     /// A connection without a request is closed after this time.
     pub idle: Duration,
     /// A request of whose body nothing has come for this time is refused.
     pub body: Duration,
+    /// The least rate of a body, in bytes per second of the time in which it is waited for.
+    pub rate: u64,
+    /// The time by which a body may fall behind that rate. One that falls behind further is refused.
+    pub slow: Duration,
+    /// A connection whose other side takes nothing of an answer for this time is closed.
+    pub take: Duration,
     /// The size of the bodies of all unanswered requests together, in bytes.
     pub bodies: usize,
+    /// The most connections of the port.
+    pub connections: usize,
+    /// The most connections of one client; none has no bound of its own.
+    pub of_address: Option<usize>,
 }
 
 impl Default for Bounds {
@@ -49,231 +44,343 @@ impl Default for Bounds {
             head: Duration::from_secs(30),
             // Clients that keep connections keep them for less, so that none is closed while a request is sent.
             idle: Duration::from_secs(180),
-            body: Duration::from_secs(60),
-            bodies: 512 * 1024 * 1024,
+            body: Duration::from_secs(30),
+            // A small part of what a bad mobile network has.
+            rate: 1024,
+            slow: Duration::from_secs(30),
+            take: Duration::from_secs(60),
+            // Twenty of the largest payloads.
+            bodies: 128 * 1024 * 1024,
+            connections: 10_000,
+            of_address: None,
         }
     }
 }
 
-/// Nothing has come.
-const NEW: u8 = 0;
-/// Some of a head has come.
-const HEAD: u8 = 1;
-/// A head has come, and not all of the body.
-const BODY: u8 = 2;
-/// A whole request has come and is being answered.
-const WHOLE: u8 = 3;
-/// The answer has been handed over, and no other request has begun.
-const ANSWERED: u8 = 4;
+/// A connection that is no older than this has a request on its way: it is unfinished, and not idle.
+const FRESH: Duration = Duration::from_secs(1);
 
-/// How much of the newest request of a connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// TLS is being negotiated.
+    Handshake,
+    /// Nothing has come.
+    New,
+    /// Some of a head has come.
+    Head,
+    /// At least one request has come; another one has not begun.
+    Open,
+}
+
+/// The reason why a connection is closed from this side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// A head has begun, and has not come in time.
+    HeadOverdue,
+    /// Nothing has come for too long, or nothing of an answer was taken.
+    Silent,
+    /// Another connection needs the place.
+    Evicted,
+}
+
+/// What a connection is about.
 pub(super) struct Progress {
-    begun: Instant,
-    phase: AtomicU8,
-    /// The time at which the phase began that is limited, in milliseconds after the connection began.
-    since: AtomicU64,
     bounds: Bounds,
+    state: Mutex<State>,
+    /// Somebody wants the place of this connection.
+    wanted: Notify,
+    /// The last request that has come whole was answered.
+    answered: Notify,
+}
+
+struct State {
+    phase: Phase,
+    /// The time at which the phase began, or the last request ended.
+    since: Instant,
+    /// Streams are several requests at once, and what comes besides is not part of a head.
+    has_streams: bool,
+    /// The number of requests whose bodies are under way.
+    coming: usize,
+    /// The number of requests that have come whole and are being answered.
+    whole: usize,
+    /// Answers of which a piece was handed over and no other one has been asked for since, by the number of the request.
+    untaken: HashMap<u64, Instant>,
+    next: u64,
+    is_leaving: bool,
 }
 
 impl Progress {
-    pub(super) fn new(bounds: Bounds) -> Self {
-        Self { begun: Instant::now(), phase: AtomicU8::new(NEW), since: AtomicU64::new(0), bounds }
-    }
-
-    pub(super) fn has_whole_request(&self) -> bool {
-        self.phase.load(Ordering::Acquire) >= WHOLE
-    }
-
-    /// Returns once the other side has let too much time pass.
-    pub(super) async fn overdue(&self) {
-        let mut look = Instant::now() + self.bounds.head;
-        loop {
-            tokio::time::sleep_until(look).await;
-            let now = Instant::now();
-            let deadline = self.deadline();
-            if deadline.is_some_and(|deadline| deadline <= now) {
-                return;
-            }
-            // Whatever begins meanwhile has its deadline after the next look.
-            let next = now + self.bounds.head;
-            look = deadline.map_or(next, |deadline| deadline.min(next));
-        }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        let phase = self.phase.load(Ordering::Acquire);
-        let bound = match phase {
-            NEW | HEAD => self.bounds.head,
-            ANSWERED => self.bounds.idle,
-            // A body has a limit of its own, and an answer takes as long as it takes.
-            _ => return None,
+    pub(super) fn new(bounds: Bounds, with_handshake: bool) -> Self {
+        let state = State {
+            phase: if with_handshake { Phase::Handshake } else { Phase::New },
+            since: Instant::now(),
+            has_streams: false,
+            coming: 0,
+            whole: 0,
+            untaken: HashMap::new(),
+            next: 0,
+            is_leaving: false,
         };
-        Some(self.begun + Duration::from_millis(self.since.load(Ordering::Acquire)) + bound)
+        Self { bounds, state: Mutex::new(state), wanted: Notify::new(), answered: Notify::new() }
     }
 
-    fn enter(&self, phase: u8) {
-        let since = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.since.store(since, Ordering::Release);
-        self.phase.store(phase, Ordering::Release);
+    pub(super) fn bounds(&self) -> &Bounds {
+        &self.bounds
+    }
+
+    /// Nothing is left half-done by a panic: each change is one assignment after another.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The handshake is over.
+    pub(super) fn shook_hands(&self, has_streams: bool) {
+        let mut state = self.state();
+        state.enter(Phase::New);
+        state.has_streams = has_streams;
     }
 
     /// Notes that bytes have come; in a request under way they are its own.
-    fn came(&self) {
-        if matches!(self.phase.load(Ordering::Acquire), NEW | ANSWERED) {
-            self.enter(HEAD);
+    pub(super) fn came(&self) {
+        let mut state = self.state();
+        if !state.has_streams && !state.is_busy() && matches!(state.phase, Phase::New | Phase::Open) {
+            state.enter(Phase::Head);
         }
     }
 
-    /// Follows a request whose head has come.
-    pub(super) fn request(self: &Arc<Self>, body: Incoming) -> Body {
-        if body.is_end_stream() {
-            self.phase.store(WHOLE, Ordering::Release);
-            return Body::empty();
+    /// Returns whether part of a head has come, and nothing else is under way.
+    pub(super) fn is_in_head(&self) -> bool {
+        self.state().phase == Phase::Head
+    }
+
+    /// A head has come. Returns the number of its request.
+    pub(super) fn begin(&self, is_whole: bool) -> u64 {
+        let mut state = self.state();
+        if !state.is_busy() && state.phase != Phase::Head {
+            state.since = Instant::now();
         }
-        self.phase.store(BODY, Ordering::Release);
-        let (progress, silence) = (self.clone(), None);
-        Body::new(RequestBody { body, progress, silence })
-    }
-
-    /// Follows an answer until it has been handed over.
-    pub(super) fn answer(self: &Arc<Self>, body: Body) -> AnswerBody {
-        AnswerBody { body, progress: self.clone() }
-    }
-}
-
-/// Nothing of a body has come for a while.
-#[derive(Debug, thiserror::Error)]
-#[error("nothing of the body has come for {}", show_duration(*.0))]
-pub(super) struct Stalled(Duration);
-
-impl Stalled {
-    pub(super) fn problem(&self) -> Problem {
-        Problem::new(code::REQUEST_TIMEOUT, self.to_string())
-    }
-}
-
-/// A request's body; what its handler does not want any more counts as come.
-struct RequestBody {
-    body: Incoming,
-    progress: Arc<Progress>,
-    /// Ends when nothing has come for too long; none while bytes are there.
-    silence: Option<Pin<Box<Sleep>>>,
-}
-
-impl hyper::body::Body for RequestBody {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
-            self.silence = None;
-            return Poll::Ready(frame.map(|frame| frame.map_err(axum::Error::new)));
+        state.phase = Phase::Open;
+        match is_whole {
+            true => state.whole += 1,
+            false => state.coming += 1,
         }
-        let bound = self.progress.bounds.body;
-        let silence = self.silence.get_or_insert_with(|| Box::pin(tokio::time::sleep(bound)));
-        match pin!(silence).poll(context) {
-            Poll::Ready(()) => Poll::Ready(Some(Err(axum::Error::new(Stalled(bound))))),
-            Poll::Pending => Poll::Pending,
+        state.next += 1;
+        state.next
+    }
+
+    /// A request whose body was under way has come whole.
+    pub(super) fn came_whole(&self) {
+        let mut state = self.state();
+        state.coming -= 1;
+        state.whole += 1;
+    }
+
+    /// A request was answered, or given up.
+    pub(super) fn end(&self, request: u64, was_whole: bool) {
+        let mut state = self.state();
+        match was_whole {
+            true => state.whole -= 1,
+            false => state.coming -= 1,
+        }
+        state.untaken.remove(&request);
+        if !state.is_busy() {
+            state.since = Instant::now();
+        }
+        if state.whole == 0 {
+            self.answered.notify_one();
         }
     }
 
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+    /// A piece of an answer was handed over.
+    pub(super) fn handed_over(&self, request: u64) {
+        self.state().untaken.insert(request, Instant::now());
     }
 
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-impl Drop for RequestBody {
-    fn drop(&mut self) {
-        let _ = self.progress.phase.compare_exchange(BODY, WHOLE, Ordering::AcqRel, Ordering::Acquire);
-    }
-}
-
-/// An answer's body.
-pub(super) struct AnswerBody {
-    body: Body,
-    progress: Arc<Progress>,
-}
-
-impl hyper::body::Body for AnswerBody {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+    /// The piece has been taken: another one is asked for.
+    pub(super) fn taken(&self, request: u64) {
+        self.state().untaken.remove(&request);
     }
 
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+    /// Returns whether the newest request has come whole, or was answered.
+    pub(super) fn has_whole_request(&self) -> bool {
+        let state = self.state();
+        state.phase == Phase::Open && state.coming == 0
     }
 
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-impl Drop for AnswerBody {
-    fn drop(&mut self) {
-        self.progress.enter(ANSWERED);
-    }
-}
-
-/// A stream whose incoming bytes are noted.
-pub(super) struct Noted {
-    pub stream: TcpStream,
-    pub progress: Arc<Progress>,
-}
-
-impl AsyncRead for Noted {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if buffer.filled().len() > before {
-            self.progress.came();
+    /// Returns once no request that has come whole is being answered.
+    pub(super) async fn all_answered(&self) {
+        while self.state().whole > 0 {
+            self.answered.notified().await;
         }
-        read
+    }
+
+    pub(super) fn standing(&self, now: Instant) -> Standing {
+        let state = self.state();
+        let time = now.saturating_duration_since(state.since);
+        match state.phase {
+            _ if state.is_leaving => Standing::Leaving,
+            _ if state.whole > 0 => Standing::Answering,
+            _ if state.coming > 0 => Standing::Unfinished(time),
+            Phase::Handshake | Phase::Head => Standing::Unfinished(time),
+            Phase::New if time < FRESH => Standing::Unfinished(time),
+            Phase::New | Phase::Open => Standing::Idle(time),
+        }
+    }
+
+    /// Asks for the place of this connection.
+    pub(super) fn evict(&self) {
+        self.state().is_leaving = true;
+        self.wanted.notify_one();
+    }
+
+    /// Returns whether the connection makes room: not if a request has come whole since it was asked to.
+    fn makes_room(&self) -> bool {
+        let mut state = self.state();
+        if state.whole > 0 {
+            state.is_leaving = false;
+        }
+        state.is_leaving
+    }
+
+    /// Returns once the other side has let too much time pass, or the place is needed. Polled in the task of the connection,
+    /// so that no request can come in between.
+    pub(super) async fn ends(&self) -> End {
+        let mut look = Instant::now() + self.next_look();
+        loop {
+            tokio::select! {
+                () = self.wanted.notified() => if self.makes_room() {
+                    return End::Evicted;
+                },
+                () = tokio::time::sleep_until(look) => {
+                    let (now, deadline) = (Instant::now(), self.deadline());
+                    if deadline.is_some_and(|deadline| deadline <= now) {
+                        return if self.is_in_head() { End::HeadOverdue } else { End::Silent };
+                    }
+                    // Whatever begins meanwhile has its deadline after the next look.
+                    let next = now + self.next_look();
+                    look = deadline.map_or(next, |deadline| deadline.min(next));
+                }
+            }
+        }
+    }
+
+    fn next_look(&self) -> Duration {
+        self.bounds.head.min(self.bounds.idle).min(self.bounds.take)
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let state = self.state();
+        if state.is_busy() {
+            // A body has limits of its own, and an answer takes as long as it takes, but for the reader.
+            return state.untaken.values().min().map(|since| *since + self.bounds.take);
+        }
+        let bound = match state.phase {
+            Phase::Handshake | Phase::New | Phase::Head => self.bounds.head,
+            Phase::Open => self.bounds.idle,
+        };
+        Some(state.since + bound)
     }
 }
 
-impl AsyncWrite for Noted {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+impl State {
+    fn is_busy(&self) -> bool {
+        self.coming + self.whole > 0
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+    fn enter(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.since = Instant::now();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn progress(with_handshake: bool) -> Progress {
+        Progress::new(Bounds::default(), with_handshake)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+    fn kind(progress: &Progress) -> &'static str {
+        match progress.standing(Instant::now() + FRESH) {
+            Standing::Leaving => "leaving",
+            Standing::Idle(_) => "idle",
+            Standing::Unfinished(_) => "unfinished",
+            Standing::Answering => "answering",
+        }
     }
 
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        pieces: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, pieces)
+    #[test]
+    fn a_connection_is_idle_unfinished_or_being_answered() {
+        let progress = progress(true);
+        assert_eq!(kind(&progress), "unfinished");
+        progress.shook_hands(false);
+        assert_eq!(kind(&progress), "idle");
+        progress.came();
+        assert_eq!(kind(&progress), "unfinished");
+        let request = progress.begin(false);
+        assert!(!progress.has_whole_request() && kind(&progress) == "unfinished");
+        progress.came_whole();
+        assert!(progress.has_whole_request() && kind(&progress) == "answering");
+        progress.came();
+        assert!(!progress.is_in_head(), "it is the request's own");
+        progress.end(request, true);
+        assert_eq!(kind(&progress), "idle");
     }
 
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+    #[test]
+    fn a_connection_with_streams_is_answered_as_long_as_one_of_them_is() {
+        let progress = progress(false);
+        progress.shook_hands(true);
+        progress.came();
+        assert_eq!(kind(&progress), "idle", "frames are not all of a head");
+        let (first, second) = (progress.begin(true), progress.begin(false));
+        assert_eq!(kind(&progress), "answering");
+        progress.end(first, true);
+        assert_eq!(kind(&progress), "unfinished");
+        progress.end(second, false);
+        assert_eq!(kind(&progress), "idle");
+    }
+
+    const SHORT: Duration = Duration::from_millis(100);
+
+    fn short() -> Progress {
+        let bounds = Bounds { head: SHORT, idle: SHORT, take: SHORT, ..Bounds::default() };
+        Progress::new(bounds, false)
+    }
+
+    #[tokio::test]
+    async fn the_place_of_a_connection_is_not_taken_once_its_request_has_come() {
+        let progress = short();
+        progress.evict();
+        assert_eq!(kind(&progress), "leaving");
+        let request = progress.begin(true);
+        let waited = tokio::time::timeout(4 * SHORT, progress.ends()).await;
+        assert!(waited.is_err() && kind(&progress) == "answering");
+        progress.end(request, true);
+        progress.evict();
+        assert_eq!(progress.ends().await, End::Evicted);
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_takes_nothing_of_an_answer_is_not_waited_for() {
+        let progress = short();
+        let request = progress.begin(true);
+        progress.handed_over(request);
+        progress.taken(request);
+        let waited = tokio::time::timeout(4 * SHORT, progress.ends()).await;
+        assert!(waited.is_err(), "it waits for what its answer says next");
+        progress.handed_over(request);
+        let begun = Instant::now();
+        assert_eq!(progress.ends().await, End::Silent);
+        assert!(begun.elapsed() >= SHORT / 2, "{:?}", begun.elapsed());
+    }
+
+    #[tokio::test]
+    async fn what_is_overdue_is_told_apart() {
+        let progress = short();
+        assert_eq!(progress.ends().await, End::Silent);
+        progress.came();
+        assert_eq!(progress.ends().await, End::HeadOverdue);
     }
 }

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, LengthLimitError};
 
-use super::{Answer, body_budget::UsedUp, progress::Stalled, sender::TokenRefused};
+use super::{
+    Answer, body_budget::UsedUp, exchange::Stalled, sender::TokenRefused, whole_body::read_whole,
+};
 use crate::{
     model::{FunctionName, Problem, code, message::MAX_BODY},
     units::show_bytes,
@@ -29,8 +31,8 @@ pub async fn read_body(
     limit: usize,
     too_large: impl FnOnce() -> Problem,
 ) -> Answer<Bytes> {
-    match Limited::new(&mut body, limit).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
+    match read_whole(&mut body, limit).await {
+        Ok((bytes, _)) => Ok(bytes),
         Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
             throw_away(&mut body).await;
             Err(too_large().into())

@@ -13,14 +13,23 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Bounds, Calls, Door, Failure, Guard, Shortcut, auth::Guarded, body_budget::BodyBudget, connections,
+    Bounds, Calls, Door, Failure, Guard, Shortcut,
+    auth::{Functions, Guarded},
+    body_budget::BodyBudget,
+    connections,
+    port::Port,
     web_server::HOW_TO_NAME,
 };
-use crate::model::{
-    PlatformName, Problem,
-    api::{Dropped, Health},
-    code, route,
+use crate::{
+    model::{
+        PlatformName, Problem,
+        api::{Dropped, Health},
+        code, route,
+    },
+    open_files::{self, Shares},
 };
+
+pub use super::port::Front;
 
 /// Takes a port. The error names the address; a taken port is the usual cause.
 pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
@@ -32,6 +41,7 @@ pub struct Server {
     pub listener: TcpListener,
     pub guard: Guard,
     pub door: Door,
+    pub front: Front,
 }
 
 /// The routes of a role, and the faster ways to some of them.
@@ -40,24 +50,36 @@ pub struct Served {
     /// Where calls come in from within this process.
     pub calls: Option<Calls>,
     pub shortcut: Option<Shortcut>,
+    /// What answers requests to addresses of functions, where there are any.
+    pub functions: Option<Functions>,
 }
 
 impl From<Router> for Served {
     fn from(routes: Router) -> Self {
-        Self { routes, calls: None, shortcut: None }
+        Self { routes, calls: None, shortcut: None, functions: None }
     }
 }
 
 impl Server {
     /// Serves until `stop`, then answers the requests that have come whole. Dropped, it answers nobody.
     pub async fn serve(self, serves: impl Into<Served>, stop: CancellationToken) {
-        self.serve_within(Bounds::default(), serves, stop).await;
+        let shares = Shares::of(open_files::limit());
+        let bounds = match self.guard.is_for_callers() {
+            true => Bounds {
+                connections: shares.of_callers,
+                of_address: Some(shares.of_address),
+                ..Bounds::default()
+            },
+            // All of them are of this host's roles.
+            false => Bounds { connections: shares.internal, ..Bounds::default() },
+        };
+        self.serve_within(bounds, serves, stop).await;
     }
 
     /// Like [`Self::serve`], with bounds other than the usual ones.
     pub async fn serve_within(self, bounds: Bounds, serves: impl Into<Served>, stop: CancellationToken) {
-        let Self { listener, guard, door } = self;
-        let Served { routes, calls, shortcut } = serves.into();
+        let Self { listener, guard, door, front } = self;
+        let Served { routes, calls, shortcut, functions } = serves.into();
         let routes = routes
             .fallback(|uri: Uri| async move {
                 Failure::from(Problem::new(
@@ -75,8 +97,8 @@ impl Server {
         let _open = door.open(routes.clone(), calls);
         // Every route is made ready here, and not for each request.
         let (routes, bodies) = (routes.with_state(()), BodyBudget::of(bounds.bodies));
-        let app = Guarded { guard, routes, shortcut, bodies };
-        connections::serve(listener, Arc::new(app), bounds, stop).await;
+        let app = Guarded { guard, routes, shortcut, functions, bodies };
+        connections::serve(listener, Port { app, front, bounds, stop }).await;
     }
 }
 

@@ -24,6 +24,12 @@ pub(super) const PIDS: u64 = 256;
 /// The limit of open files, soft and hard: an engine in a container of its own cannot grant more than it has.
 pub(super) const OPEN_FILES: [u64; 2] = [1024, 4096];
 
+/// Returns the same for a sandbox that this process makes itself, which cannot grant more than it has either.
+pub(super) fn own_open_files() -> [u64; 2] {
+    let most = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
+    OPEN_FILES.map(|limit| limit.min(most))
+}
+
 /// Returns the limit of a core dump in bytes, soft and hard: less than any has. With 0, Linux would still start a program to
 /// which `core_pattern` pipes dumps (`man 5 core`). Where this process has 0 itself, it may not be able to give more to others.
 pub(super) fn core_bytes() -> u64 {

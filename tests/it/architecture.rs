@@ -17,6 +17,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("batch", &[]),
     ("budget", &[]),
     ("backoff", &[]),
+    ("open_files", &[]),
     ("disk", &[]),
     ("private_file", &[]),
     ("certificates", &["private_file"]),
@@ -41,7 +42,7 @@ const MAP: &[(&str, &[&str])] = &[
     // The seams for their `Config` types only.
     ("settings", &["model", "place", "queue", "runtime", "store", "toml_document", "units"]),
     ("bundle", &["docker_ignore", "language", "manifest", "model", "units"]),
-    ("http", &["budget", "certificates", "model", "payload", "suggest", "units"]),
+    ("http", &["budget", "certificates", "model", "open_files", "payload", "suggest", "units"]),
     ("backends", &["error_chain", "http", "model", "queue", "store"]),
     ("client", &["certificates", "model", "place"]),
     (
@@ -162,6 +163,7 @@ const MAP: &[(&str, &[&str])] = &[
             "local",
             "manifest",
             "model",
+            "open_files",
             "payload",
             "place",
             "queue",
@@ -237,6 +239,7 @@ const PURE: &[&str] = &[
     "doctor/judge/secrets.rs",
     "doctor/judge/system.rs",
     "doctor/judge/tls.rs",
+    "http/caps.rs",
 ];
 
 /// Modules at the top of which every file is like that.

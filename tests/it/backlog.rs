@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use cloudfunc::{
     clock::Clock,
-    http::{Door, Guard, Server},
+    http::{Door, Front, Guard, Server},
     model::{
         Body, Code, Digest, Function, FunctionSpec, Interface, InvocationId, Language, Mode, Network,
         Package, PlatformName, Scaling, message::Invoke,
@@ -69,7 +69,8 @@ impl Scheduler {
             store: self.store.clone(),
             queue: queue.clone(),
         };
-        let server = Server { listener, guard: Guard::new("token"), door: Door::default() };
+        let (guard, door, front) = (Guard::new("token"), Door::default(), Front::default());
+        let server = Server { listener, guard, door, front };
         let run = scheduler::run(backends, limits, Clock::system(), server, self.shutdown.clone());
         self.task = Some(tokio::spawn(run));
         address

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use cloudfunc::{
     clock::Clock,
-    http::{self, Door, Guard, Server},
+    http::{self, Door, Front, Guard, Server},
     keyring::Keyring,
     manager,
     model::{
@@ -158,7 +158,8 @@ impl Around {
         let queue = queue::connect(&queue::Config::Embedded, &platform).await.unwrap();
         let queue = Arc::new(Panics { queue, over, asked: AtomicUsize::new(0) });
         let listener = http::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
-        let server = Server { listener, guard: Guard::new("token"), door: Door::default() };
+        let (guard, door, front) = (Guard::new("token"), Door::default(), Front::default());
+        let server = Server { listener, guard, door, front };
         Self { platform, folder, store, queue, server }
     }
 }

@@ -17,6 +17,7 @@ mod classic_routes;
 mod cli;
 mod commands;
 mod concurrency;
+mod crowds;
 mod delivery;
 mod delivery_model;
 mod dockerfile;

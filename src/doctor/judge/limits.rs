@@ -12,7 +12,7 @@ const INOTIFY: u64 = 128;
 
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
-    /// The limit of open files; `None` if there is no limit.
+    /// The hard limit of open files, to which `up` raises its own; `None` if there is no limit.
     pub files: Option<u64>,
     pub processes: Option<u64>,
     pub inotify: Option<u64>,

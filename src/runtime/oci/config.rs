@@ -10,7 +10,7 @@ use crate::{
     runtime::{
         Entry, Error, OUTPUT, OUTPUT_PATH, PACKAGES_PATH, Spec, TASK_PATH, WHEELS_PATH,
         guest::run_folder,
-        limits::{ACCOUNT, OPEN_FILES, PIDS, RUN_PATH, SHM_BYTES, TMP_BYTES, core_bytes},
+        limits::{ACCOUNT, PIDS, RUN_PATH, SHM_BYTES, TMP_BYTES, core_bytes, own_open_files},
     },
 };
 
@@ -61,7 +61,7 @@ fn rlimits(spec: &Spec, without_cgroups: bool) -> Value {
     let limit = |name: &str, [soft, hard]: [u64; 2]| json!({"type": name, "soft": soft, "hard": hard});
     let mut limits = vec![
         limit("RLIMIT_CORE", [core_bytes(); 2]),
-        limit("RLIMIT_NOFILE", OPEN_FILES),
+        limit("RLIMIT_NOFILE", own_open_files()),
         limit("RLIMIT_NPROC", [PIDS, PIDS]),
     ];
     if without_cgroups {

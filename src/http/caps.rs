@@ -1,0 +1,112 @@
+//! Which connection makes room when there are as many as there may be: the one that has been idle longest, else the one
+//! whose request has been under way longest, and never one whose request is being answered.
+//!
+//! Connections of one address have a bound of their own, so that one client cannot take the places of all; loopback has
+//! none, since everything behind a proxy of this machine comes from there, as do the other roles. There the order above
+//! does it: a client that holds idle connections loses them to those who ask.
+
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    time::Duration,
+};
+
+/// What a connection is doing, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It has been told to end.
+    Leaving,
+    /// Nothing of a request has come.
+    Idle(Duration),
+    /// Part of a request has come, or of a handshake.
+    Unfinished(Duration),
+    /// A whole request has come.
+    Answering,
+}
+
+/// Room for one more connection.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Room<C> {
+    /// There is some.
+    Free,
+    /// There is, once this one has gone.
+    After(C),
+    /// All others are being answered.
+    None,
+}
+
+/// Returns the room for one more connection beside these, of which there may be at most `most`.
+pub(super) fn room<C>(most: usize, open: impl Iterator<Item = (C, Standing)>) -> Room<C> {
+    let (mut staying, mut first) = (0, None);
+    for (connection, standing) in open {
+        staying += usize::from(standing != Standing::Leaving);
+        let Some(rank) = rank(standing) else { continue };
+        if first.as_ref().is_none_or(|(_, least)| rank > *least) {
+            first = Some((connection, rank));
+        }
+    }
+    match first {
+        _ if staying < most => Room::Free,
+        Some((connection, _)) => Room::After(connection),
+        None => Room::None,
+    }
+}
+
+/// The higher, the sooner it goes.
+fn rank(standing: Standing) -> Option<(bool, Duration)> {
+    match standing {
+        Standing::Idle(time) => Some((true, time)),
+        Standing::Unfinished(time) => Some((false, time)),
+        Standing::Leaving | Standing::Answering => None,
+    }
+}
+
+/// Returns what counts as one client: an address of IPv4, or the network of 64 bits that an address of IPv6 is in; a
+/// customer of a provider has at least that.
+pub(super) fn client(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
+        v4 => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Standing::*, *};
+
+    fn at(most: usize, open: &[Standing]) -> Room<usize> {
+        room(most, open.iter().copied().enumerate())
+    }
+
+    const fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn the_longest_idle_goes_first_then_the_longest_unfinished_and_never_one_that_is_answered() {
+        let open = [Answering, Unfinished(seconds(90)), Idle(seconds(1)), Idle(seconds(5))];
+        assert_eq!(at(5, &open), Room::Free);
+        assert_eq!(at(4, &open), Room::After(3));
+        assert_eq!(at(4, &open[..3]), Room::Free);
+        assert_eq!(at(3, &open[..3]), Room::After(2));
+        let open = [Unfinished(seconds(1)), Answering, Unfinished(seconds(2))];
+        assert_eq!(at(3, &open), Room::After(2));
+        assert_eq!(at(2, &[Answering, Answering]), Room::None);
+        assert_eq!(at(0, &[]), Room::None);
+    }
+
+    #[test]
+    fn one_that_is_leaving_has_made_room_already() {
+        assert_eq!(at(2, &[Leaving, Answering]), Room::Free);
+        assert_eq!(at(1, &[Leaving, Answering]), Room::None);
+        assert_eq!(at(1, &[Leaving, Idle(seconds(0))]), Room::After(1));
+    }
+
+    #[test]
+    fn a_client_is_an_address_or_a_network_of_64_bits() {
+        let client = |text: &str| client(text.parse().unwrap()).to_string();
+        assert_eq!(client("192.0.2.7"), "192.0.2.7");
+        assert_eq!(client("::ffff:192.0.2.7"), "192.0.2.7");
+        assert_eq!(client("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(client("2001:db8:1:2::"), client("2001:db8:1:2:ffff::1"));
+    }
+}

@@ -1,0 +1,186 @@
+//! Crowds at every port of a platform that has few files: connections that say nothing, heads and bodies that never end.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    process::Command,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use cloudfunc::client::Client;
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    task::JoinSet,
+};
+
+use crate::{
+    home,
+    support::{
+        eventually_within,
+        home::{Home, SOON},
+        platform::{function, json},
+        process::Process,
+    },
+};
+
+/// Soft and hard.
+const FILES: u64 = 1024;
+const IDLE: usize = 1100;
+const HALF_HEADS: usize = 500;
+const BODIES: usize = 80;
+const BODY: usize = 6 * 1024 * 1024;
+
+/// What `docs/http.md` says that bodies and connections take at most, of one port in kilobytes: the bodies twice, while one
+/// grows, and the buffers of connections.
+const MEMORY: u64 = (2 * 128 + 48) * 1024;
+
+/// `up --embedded` that may have this many files open, and never more.
+fn up(home: &Home) -> Process {
+    let mut up = home.cloudfunc(&["up", "--embedded"]);
+    for role in ["gateway", "registry", "scheduler", "manager"] {
+        up.args([format!("--{role}-port"), "0".to_owned()]);
+    }
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("ulimit -n {FILES}; exec \"$0\" \"$@\"")]);
+    shell.arg(up.get_program()).args(up.get_args());
+    shell.env_clear().current_dir(env!("CARGO_MANIFEST_DIR"));
+    shell.envs(up.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    Process::start(shell, home.home(), "up")
+}
+
+/// The resident memory of a process, in kilobytes.
+fn memory(process: &Process) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// The addresses of all ports by the names of their roles, the gateway's first.
+async fn ports(home: &Home) -> Vec<(String, SocketAddr)> {
+    let status = home.run(&["status", "--json"]).await.json();
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let roles = status["roles"].as_array().unwrap().iter();
+    let mut ports: Vec<_> = roles
+        .map(|role| {
+            let url = text(&role["url"]);
+            (text(&role["role"]), url.strip_prefix("http://").unwrap().parse().unwrap())
+        })
+        .collect();
+    ports.sort_by_key(|(role, _)| role != "gateway");
+    ports
+}
+
+/// A caller that has no connection yet.
+fn caller(home: &Home, gateway: SocketAddr) -> Client {
+    home.client_at(&format!("http://{gateway}"), &home.data_dir())
+}
+
+/// Invokes a function as a new caller, who is answered.
+async fn is_answered(home: &Home, gateway: SocketAddr, crowd: &str) {
+    let called = caller(home, gateway);
+    let called = async { called.invoke(&function("hello_fn"), json("{}")).await };
+    let answered = tokio::time::timeout(Duration::from_secs(10), called).await;
+    let answered = answered.unwrap_or_else(|_| panic!("no answer beside {crowd}"));
+    if let Err(error) = answered {
+        panic!("beside {crowd}: {error}");
+    }
+}
+
+/// Connections that stay as they are, as long as the other side lets them.
+#[derive(Default)]
+struct Crowd(JoinSet<()>);
+
+impl Crowd {
+    /// Adds connections, each of which sends this and then holds on.
+    fn add(&mut self, count: usize, port: SocketAddr, sends: Vec<u8>) {
+        let sends = Arc::new(sends);
+        for _ in 0..count {
+            let sends = sends.clone();
+            self.0.spawn(async move {
+                // It is in order to be refused or thrown out.
+                let Ok(mut stream) = TcpStream::connect(port).await else { return };
+                let _ = stream.write_all(&sends).await;
+                let _ = stream.read_to_end(&mut Vec::new()).await;
+            });
+        }
+    }
+}
+
+fn half_head(length: usize) -> Vec<u8> {
+    format!("GET / HTTP/1.1\r\nhost: localhost\r\nx: {}", "a".repeat(length)).into_bytes()
+}
+
+/// A call whose body lacks its last byte.
+fn half_body(home: &Home, length: usize) -> Vec<u8> {
+    let token = fs::read_to_string(home.data_dir().join("token")).unwrap();
+    let head = format!(
+        "POST /v1/functions/hello_fn/invoke HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\n\
+         content-type: application/json\r\ncontent-length: {length}\r\n\r\n\"",
+        token.trim()
+    );
+    let mut bytes = head.into_bytes();
+    bytes.resize(bytes.len() + length - 2, b'a');
+    bytes
+}
+
+/// This side needs more files than the platform has.
+fn raise_own_limit() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn crowds_at_every_port_keep_nobody_from_an_answer_and_take_bounded_memory() {
+    let home = home!("embedded");
+    raise_own_limit();
+    let mut up = up(&home);
+    up.says("cloudfunc is ready", SOON).await;
+    home.run(&["deploy", "hello_fn"]).await.ok();
+    let ports = ports(&home).await;
+    let (_, gateway) = ports[0];
+    for _ in 0..20 {
+        is_answered(&home, gateway, "nobody").await;
+    }
+    let before = memory(&up);
+    let body = half_body(&home, BODY);
+    for (role, port) in &ports {
+        for (what, count, sends) in [
+            ("idle connections", IDLE, Vec::new()),
+            ("half heads", HALF_HEADS, half_head(300_000)),
+            ("bodies", BODIES, body.clone()),
+        ] {
+            let mut crowd = Crowd::default();
+            crowd.add(count, *port, sends);
+            let begun = Instant::now();
+            let mut most = 0;
+            while begun.elapsed() < Duration::from_millis(1500) {
+                is_answered(&home, gateway, &format!("{count} {what} at the {role}")).await;
+                most = most.max(memory(&up));
+            }
+            assert!(most < before + MEMORY, "{count} {what} at the {role}: {before} kB, then {most} kB");
+        }
+    }
+    eventually_within(Duration::from_secs(60), "the memory is given back", async || {
+        is_answered(&home, gateway, "nobody").await;
+        (memory(&up) <= 2 * before).then_some(())
+    })
+    .await;
+    assert_eq!(home.run(&["status"]).await.code, Some(0));
+
+    let mut crowd = Crowd::default();
+    for (_, port) in &ports {
+        crowd.add(30, *port, Vec::new());
+        crowd.add(30, *port, half_head(100));
+        crowd.add(10, *port, half_body(&home, 100_000));
+    }
+    is_answered(&home, gateway, "all of them").await;
+    let begun = Instant::now();
+    up.signal(Signal::TERM);
+    assert_eq!(up.ended(SOON).await, Some(0));
+    assert!(begun.elapsed() < Duration::from_secs(20), "it took {:?}", begun.elapsed());
+    drop(crowd);
+    home.leave().await;
+}
