@@ -156,7 +156,7 @@ pub fn days_text(days: i64) -> String {
 }
 
 /// Returns the TLS error behind an error of an HTTP library, if that is what went wrong.
-pub fn tls_error(error: &(dyn StdError + 'static)) -> Option<&rustls::Error> {
+pub fn tls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref() {

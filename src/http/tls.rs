@@ -165,7 +165,8 @@ async fn refuse(stream: &mut TcpStream) -> io::Result<()> {
     stream.write_all(answer.as_bytes()).await?;
     stream.shutdown().await?;
     let mut rest = stream.take(MAX_IGNORED);
-    let ignored = tokio::io::copy(&mut rest, &mut tokio::io::sink());
+    let mut nowhere = tokio::io::sink();
+    let ignored = tokio::io::copy(&mut rest, &mut nowhere);
     let _ = tokio::time::timeout(LINGER, ignored).await;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The settings of what the world sees of a gateway: its public port, TLS, and the proxies in front of it.
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     path::PathBuf,
 };
 
