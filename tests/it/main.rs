@@ -62,3 +62,4 @@ mod tar_readers;
 mod up;
 mod upgrade;
 mod warm_pool;
+mod web;
