@@ -7,10 +7,11 @@ use crate::{
         ACCEPTS, ACCESS, BARE_ACCEPT, BARE_NONE, BURST, BURST_DEFAULT, BURST_THIRTY, CLIENTS, COLD,
         COLD_DOCKER, COLD_DOCKER_PACKAGES, COLD_EMPTY, COLD_OCI, COLD_OCI_EMPTY, COLD_OCI_PACKAGES,
         CONSTANT_ACCEPT, CONTAINER_SERVER, DEPLOY_DOCKER, DEPLOY_OCI, DEPLOYS, DOCKER_BUILD, DOCKER_RUN,
-        EMBEDDED_DOCKER, FILE_TOKEN, FILE_TOKEN_OF_MANY, FOUR_PROCESSES, HOST_SERVER, HTTP_DOCKER,
-        HTTP_OCI, IDLE, IDLE_CPU, IDLE_MEMORY, INSTALL_DOCKER, INSTALL_OCI, INSTALLS, INTERFACES,
-        LAMBDA_API, LAMBDA_OCI, LIMITS, LIMITS_OF_MANY, NATIVE_OCI, NEIGHBOUR, NODE, NODE_FRAME,
-        NODE_ONE, NODE_SERVER, NODE_SIXTEEN, PIP, PROCESS, PROCESS_OCI, PROTOTYPE, RABBITMQ, STORING,
+        EMBEDDED_DOCKER, FILE_TOKEN, FILE_TOKEN_OF_MANY, FOUR_PROCESSES, HOST_SERVER, HTTP_ADDRESS,
+        HTTP_ADDRESS_TLS, HTTP_DOCKER, HTTP_FUNCTIONS, HTTP_OCI, IDLE, IDLE_CPU, IDLE_MEMORY,
+        INSTALL_DOCKER, INSTALL_OCI, INSTALLS, INTERFACES, LAMBDA_API, LAMBDA_OCI, LIMITS,
+        LIMITS_OF_MANY, NATIVE_OCI, NEIGHBOUR, NODE, NODE_FRAME, NODE_ONE, NODE_SERVER, NODE_SIXTEEN,
+        PIP, PLAIN_ROUTE, PLAIN_ROUTE_TLS, PROCESS, PROCESS_OCI, PROTOTYPE, RABBITMQ, STORING,
         STORING_MEMORY, THROUGHPUT, TOGETHER, WARM, bare_burst, errors, flooded, quiet, sixteen,
         storing, with_clients,
     },
@@ -90,6 +91,7 @@ pub fn goals(figures: &Figures, others: &[Other]) -> Vec<Goal> {
         node(figures),
         interfaces(figures),
         access(figures),
+        http_functions(figures),
     ];
     goals.into_iter().flatten().flatten().collect()
 }
@@ -272,4 +274,23 @@ fn access(figures: &Figures) -> Vec<Option<Goal>> {
         )
     };
     [(LIMITS, FILE_TOKEN), (LIMITS_OF_MANY, FILE_TOKEN_OF_MANY)].into_iter().map(of).collect()
+}
+
+fn http_functions(figures: &Figures) -> Vec<Option<Goal>> {
+    let p50 = |name: &str| figures.get(HTTP_FUNCTIONS, name).map(Series::p50);
+    let rate = |name: &str| figures.number(THROUGHPUT, &with_clients(CLIENTS, name));
+    let more = |name: &str, than: &str, limit| {
+        let more = p50(name).zip(p50(than)).map(|(one, other)| one - other);
+        goal(format!("{HTTP_FUNCTIONS}, {name}: p50 more than {than}, ms"), more, Bound::AtMost(limit))
+    };
+    vec![
+        more(HTTP_ADDRESS, PLAIN_ROUTE, 0.15),
+        more(PLAIN_ROUTE_TLS, PLAIN_ROUTE, 0.1),
+        more(HTTP_ADDRESS_TLS, HTTP_ADDRESS, 0.1),
+        goal(
+            format!("{HTTP_FUNCTIONS}, {HTTP_ADDRESS} / {PLAIN_ROUTE}: throughput, {CLIENTS} clients"),
+            quotient(rate(HTTP_ADDRESS), rate(PLAIN_ROUTE)),
+            Bound::AtLeast(0.7),
+        ),
+    ]
 }

@@ -21,7 +21,17 @@ use hyper::{
     header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, HeaderValue},
 };
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpStream, task::JoinSet};
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::ring::default_provider,
+    pki_types::{CertificateDer, ServerName},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    task::JoinSet,
+};
+use tokio_rustls::TlsConnector;
 
 use crate::options::Other;
 
@@ -32,6 +42,8 @@ pub struct Endpoint {
     path: String,
     headers: Vec<(HeaderName, HeaderValue)>,
     asynchronous: bool,
+    /// For a server that speaks TLS: whom to trust.
+    tls: Option<TlsConnector>,
     /// Of another server.
     troubles: Option<Arc<Troubles>>,
 }
@@ -55,7 +67,7 @@ const GIVE_UP: usize = 200;
 impl Endpoint {
     pub fn new(address: SocketAddr, path: &str) -> Self {
         let headers = vec![(HOST, HeaderValue::from_static("127.0.0.1"))];
-        Self { address, path: path.to_owned(), headers, asynchronous: false, troubles: None }
+        Self { address, path: path.to_owned(), headers, asynchronous: false, tls: None, troubles: None }
     }
 
     /// A server that is not ours, and may do as it likes.
@@ -76,6 +88,18 @@ impl Endpoint {
         let value = HeaderValue::try_from(format!("Bearer {token}")).unwrap();
         self.headers.push((AUTHORIZATION, value));
         self
+    }
+
+    /// The same over TLS, with a certificate of this authority.
+    pub fn over_tls(self, authority: &CertificateDer<'static>) -> Self {
+        let mut roots = RootCertStore::empty();
+        roots.add(authority.clone()).unwrap();
+        let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Self { tls: Some(TlsConnector::from(Arc::new(config))), ..self }
     }
 
     /// The calls that another server refused, and those in which it hung up, since this was asked last.
@@ -227,10 +251,9 @@ impl Connection {
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, Unanswered> {
         let stream = TcpStream::connect(self.endpoint.address).await.map_err(Unanswered::Refused)?;
         stream.set_nodelay(true).map_err(Unanswered::Refused)?;
-        let (sender, connection) =
-            http1::handshake(TokioIo::new(stream)).await.map_err(Unanswered::HungUp)?;
-        tokio::spawn(connection);
-        Ok(sender)
+        let Some(tls) = &self.endpoint.tls else { return handshake(stream).await };
+        let name = ServerName::from(self.endpoint.address.ip());
+        handshake(tls.connect(name, stream).await.map_err(Unanswered::Refused)?).await
     }
 
     /// Another server that answers nothing is not called for ever.
@@ -275,4 +298,13 @@ impl Connection {
         self.sender = Some(sender);
         Ok((time, status, body))
     }
+}
+
+async fn handshake(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) -> Result<SendRequest<Full<Bytes>>, Unanswered> {
+    let (sender, connection) =
+        http1::handshake(TokioIo::new(stream)).await.map_err(Unanswered::HungUp)?;
+    tokio::spawn(connection);
+    Ok(sender)
 }

@@ -150,3 +150,10 @@ pub const FILE_TOKEN: &str = "the token of the host's file, no limits";
 pub const LIMITS: &str = "tokens, limits and audit on";
 pub const FILE_TOKEN_OF_MANY: &str = "the token of the host's file, no limits, 100,000 tokens stored";
 pub const LIMITS_OF_MANY: &str = "tokens, limits and audit on, 100,000 tokens stored";
+
+/// Functions with addresses, beside the plain route.
+pub const HTTP_FUNCTIONS: &str = "HTTP functions";
+pub const PLAIN_ROUTE: &str = "the plain route";
+pub const HTTP_ADDRESS: &str = "an address of [http]";
+pub const PLAIN_ROUTE_TLS: &str = "the plain route over TLS, kept alive";
+pub const HTTP_ADDRESS_TLS: &str = "an address of [http] over TLS, kept alive";

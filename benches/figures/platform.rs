@@ -3,7 +3,7 @@
 use std::{
     fs,
     net::{SocketAddr, TcpListener},
-    os::unix::process::CommandExt as _,
+    os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -13,10 +13,12 @@ use cloudfunc::{
     bundle,
     client::{Client, InvokeAnswer, Outcome},
     model::{Body, FunctionName, InstanceId, PlatformName, State},
-    place, queue,
+    place::{self, Trust},
+    queue,
     store::{self, Totals},
 };
 use futures_util::future::join_all;
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 
 use crate::{
     docker::{HELLO, python_version},
@@ -42,6 +44,8 @@ pub struct Setup {
     servers: bool,
     /// How many instances are prewarmed when nothing is going on.
     prewarmed: usize,
+    /// Its gateway speaks TLS.
+    tls: bool,
 }
 
 /// One process: SQLite and the embedded queue.
@@ -51,12 +55,15 @@ pub const DOCKER: Setup = Setup {
     environment: &[],
     servers: false,
     prewarmed: 4,
+    tls: false,
 };
 pub const OCI: Setup = Setup {
     name: "cloudfunc up --embedded, OCI",
     arguments: &["--embedded", "--runtime", "oci"],
     ..DOCKER
 };
+/// The same with TLS.
+pub const OCI_TLS: Setup = Setup { name: "cloudfunc up --embedded, OCI, TLS", tls: true, ..OCI };
 /// A supervisor and four processes on PostgreSQL, RabbitMQ and Docker.
 pub const FOUR: Setup = Setup {
     name: "cloudfunc up, RabbitMQ, four processes, Docker",
@@ -64,6 +71,7 @@ pub const FOUR: Setup = Setup {
     environment: &[],
     servers: true,
     prewarmed: 4,
+    tls: false,
 };
 /// Nothing is prewarmed.
 pub const DOCKER_EMPTY: Setup = Setup {
@@ -142,6 +150,13 @@ impl Up {
             .envs(setup.environment.iter().copied())
             .env("XDG_STATE_HOME", folder.path().join("state"))
             .env("XDG_CONFIG_HOME", folder.path().join("config"));
+        if setup.tls {
+            // Others must not be able to read a key; those of the repository may.
+            let key = folder.path().join("key.pem");
+            fs::copy(certificate("server_key.pem"), &key).unwrap();
+            fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+            command.arg("--tls-cert").arg(certificate("server.pem")).arg("--tls-key").arg(key);
+        }
         if setup.servers {
             command.env("CLOUDFUNC_QUEUE", queue_url()).env("CLOUDFUNC_STORE", database);
         }
@@ -153,10 +168,12 @@ impl Up {
             false => store::Config::Sqlite { path: data.join("store.db") },
         };
         let gateway = format!("127.0.0.1:{}", ports[0]).parse().unwrap();
-        let url: url::Url = format!("http://{gateway}/").parse().unwrap();
+        let scheme = if setup.tls { "https" } else { "http" };
+        let url: url::Url = format!("{scheme}://{gateway}/").parse().unwrap();
         let token = place::state::State::open(&data).and_then(|state| state.token()).unwrap();
         let text = token.expose().to_owned();
-        let client = Client::new(url, Some(token)).unwrap();
+        let trust = Trust { ca: setup.tls.then(|| certificate("authority.pem")), ..Trust::default() };
+        let client = Client::trusting(url, Some(token), &trust).unwrap();
         let mut this = Self {
             setup,
             process,
@@ -213,15 +230,25 @@ impl Up {
         files: &[(&str, &str)],
         progress: impl FnMut(&str),
     ) -> FunctionName {
+        self.try_deploy_files(name, files, progress).await.unwrap()
+    }
+
+    /// The same, with an error where the platform refuses it.
+    pub async fn try_deploy_files(
+        &mut self,
+        name: &str,
+        files: &[(&str, &str)],
+        progress: impl FnMut(&str),
+    ) -> Result<FunctionName, cloudfunc::client::Error> {
         let name: FunctionName = name.parse().unwrap();
-        self.deployed.push(name.clone());
         let folder = tempfile::tempdir_in(self.folder.path()).unwrap();
         for (file, text) in files {
             fs::write(folder.path().join(file), text).unwrap();
         }
         let packed = bundle::pack(folder.path()).unwrap();
-        self.client.deploy(&name, packed.bytes, progress).await.unwrap();
-        name
+        self.client.deploy(&name, packed.bytes, progress).await?;
+        self.deployed.push(name.clone());
+        Ok(name)
     }
 
     /// The folder from which packages are installed; there is no index.
@@ -279,7 +306,18 @@ impl Up {
 
     /// The same, called with another token.
     pub fn endpoint_with(&self, name: &FunctionName, token: &str) -> Endpoint {
-        Endpoint::new(self.gateway, &format!("/v1/functions/{name}/invoke")).with_token(token)
+        self.endpoint_at(&format!("/v1/functions/{name}/invoke")).with_token(token)
+    }
+
+    /// A path of the gateway's port, without a token.
+    pub fn endpoint_at(&self, path: &str) -> Endpoint {
+        let endpoint = Endpoint::new(self.gateway, path);
+        match self.setup.tls {
+            true => {
+                endpoint.over_tls(&CertificateDer::from_pem_file(certificate("authority.pem")).unwrap())
+            }
+            false => endpoint,
+        }
     }
 
     pub fn store(&self) -> &store::Config {
@@ -429,4 +467,9 @@ fn queue_url() -> String {
 fn free_ports() -> [String; 4] {
     let listeners = [(); 4].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
     listeners.map(|listener| listener.local_addr().unwrap().port().to_string())
+}
+
+/// A file of the tests' certificates.
+fn certificate(file: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "tests/it/access/tls", file].iter().collect()
 }

@@ -12,7 +12,7 @@ mod roles;
 mod seen;
 mod signer;
 mod stored;
-mod tls_provider;
+pub mod tls_provider;
 mod tokens;
 mod two_hosts;
 mod unknown_fates;

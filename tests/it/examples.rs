@@ -2,7 +2,7 @@
 
 mod markdown;
 mod page;
-mod shop;
+pub mod shop;
 mod thumbnail;
 mod top_pages;
 mod validate;
@@ -26,7 +26,7 @@ on_stack! {
     a_report_sums_up_orders_in_csv
 }
 
-const FUNCTIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/functions");
+pub const FUNCTIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/functions");
 
 async fn deploy(platform: &TestPlatform, name: &str) {
     let (code, _, stderr) = platform.cli(&["deploy", &format!("{FUNCTIONS}/{name}")]).await;

@@ -64,3 +64,4 @@ mod tls;
 mod up;
 mod upgrade;
 mod warm_pool;
+mod web;

@@ -60,4 +60,7 @@ missing_packages() {
   [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || echo rabbitmq-server
   have nix || echo nix-bin
   have bsdtar || echo libarchive-tools
+  have nginx || [ -x /usr/sbin/nginx ] || echo nginx-light
+  have caddy || echo caddy
+  have chromium-headless-shell || have chromium || echo chromium-headless-shell
 }

@@ -5,6 +5,7 @@ mod access;
 mod burst;
 mod cold;
 mod deploys;
+mod http_functions;
 mod idle;
 mod interfaces;
 mod neighbour;
@@ -64,6 +65,7 @@ impl Run {
                 node::round(self).await;
                 interfaces::round(self).await;
                 access::round(self).await;
+                http_functions::round(self).await;
             }
         }
         self.loads.push(crate::machine::load());
