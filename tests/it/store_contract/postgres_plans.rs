@@ -85,7 +85,6 @@ async fn life_of_a_token(store: &Arc<dyn Store>) {
         role: TokenRole::Invoke,
         functions: Vec::new(),
         rate_limit: None,
-        http: None,
         created_by: "token file".to_owned(),
         expires_in: Some(LONG),
     };
