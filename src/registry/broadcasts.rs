@@ -1,4 +1,4 @@
-//! What the hosts of a platform broadcast, for those who follow this registry: changes of tokens, and of functions with addresses.
+//! The broadcasts of a platform's hosts, for the gateway that follows this registry: changes of tokens, and of functions.
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ impl Registry {
     }
 }
 
-/// What an event says.
+/// The subject of an event.
 #[derive(Debug, PartialEq, Eq)]
 enum Heard {
     /// This token was changed.

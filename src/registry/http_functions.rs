@@ -63,7 +63,7 @@ struct Functions {
     by_id: HashMap<FunctionId, HttpFunction>,
 }
 
-/// What the gateway has asked.
+/// The questions of the gateway.
 #[derive(Default)]
 struct Gateway {
     /// The time of its last question.
@@ -203,7 +203,7 @@ impl Addressed {
 }
 
 impl Registry {
-    /// Enters what has become of a function. If it cannot be read, that is done later.
+    /// Reads a function that has changed, and enters it. If it cannot be read, that is done later.
     pub async fn enter_http_function(&self, function: FunctionId) {
         if let Err(error) = self.read_http_function(function).await {
             tracing::debug!(error = %chain(&error), "the addresses of a changed function are read later");

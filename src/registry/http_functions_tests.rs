@@ -1,4 +1,4 @@
-//! Tests of what a gateway is told of functions with addresses.
+//! Tests of the answers to a gateway that follows the functions with addresses.
 
 use jiff::Timestamp;
 

@@ -1,4 +1,4 @@
-//! What is told where another function has an address of a revision.
+//! The refusal of a revision one of whose addresses another function has.
 
 use super::Registry;
 use crate::{
@@ -24,7 +24,7 @@ impl Registry {
     }
 }
 
-/// Returns what a caller is told of a revision that could not become active: a token for some functions is not told the name of
+/// Makes the answer for a revision that could not become active: a token for some functions is not told the name of
 /// another one that has the address.
 pub fn refused(error: store::Error, caller: &Caller) -> Failure {
     match error {

@@ -38,7 +38,7 @@ async fn add(store: &Arc<dyn Store>, new: NewRevision) -> Revision {
     store.add_revision(new).await.unwrap()
 }
 
-/// What is told of an address that another function has.
+/// The words of a refusal.
 fn refused<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
     match result {
         Err(Error::AddressTaken(taken)) => taken.to_string(),
