@@ -1,5 +1,7 @@
 //! `[http]` of a manifest: the addresses at which a function answers HTTP requests, and who may send them.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::{FunctionName, PathPattern, message::MAX_BODY};
@@ -61,6 +63,16 @@ pub struct Address {
     pub path: String,
 }
 
+impl fmt::Display for Address {
+    /// Writes it in words: `POST at /users/{} of host api.example`, `every method at /`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, method, path } = self;
+        let method = if method == ALL_METHODS { "every method" } else { method };
+        write!(f, "{method} at {path}")?;
+        if host.is_empty() { Ok(()) } else { write!(f, " of host {host}") }
+    }
+}
+
 impl HttpSpec {
     /// Returns its addresses in order, each once.
     pub fn addresses(&self) -> Vec<Address> {
@@ -85,18 +97,12 @@ impl HttpSpec {
 
 /// The reason why a revision cannot become active: another function has one of its addresses.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{} belongs to the function '{function}'", shown(address))]
+#[error("{address} belongs to the function '{function}'")]
 pub struct AddressTaken {
     /// The function that has the address.
     pub function: FunctionName,
     /// The address.
     pub address: Address,
-}
-
-fn shown(Address { host, method, path }: &Address) -> String {
-    let method = if method == ALL_METHODS { "every method" } else { method };
-    let host = if host.is_empty() { String::new() } else { format!(" of host {host}") };
-    format!("{method} at {path}{host}")
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use super::{
     build_log::Recorder,
     change::to_the_end,
     checks::{Report, Source},
+    taken_address::refused,
 };
 use crate::{
     error_chain::chain,
@@ -76,6 +77,7 @@ impl Registry {
         {
             return Ok(same.deployed.clone());
         }
+        self.check_addresses(by, &source.name, &source.spec).await?;
         self.check_kept_memory(&source.name, &source.spec).await?;
         if let Some(archive) = archive {
             report("storing the source".to_owned());
@@ -162,7 +164,7 @@ impl Registry {
         self.audit_unknown(&added, &by, action::DEPLOY, Some(name.to_string())).await;
         let revision = match added {
             Err(store::Error::Missing(what)) => return Ok(Err(what)),
-            added => added?,
+            added => added.map_err(|error| refused(error, &by))?,
         };
         // Only now: packages that nobody could use are not given to others.
         if let Some(tree) = fresh

@@ -2,6 +2,7 @@
 
 mod audit_batches;
 mod audit_log;
+mod broadcasts;
 mod build;
 mod build_log;
 mod change;
@@ -10,6 +11,7 @@ mod classic;
 mod deleted;
 mod deploy;
 mod functions;
+mod http_functions;
 mod kept_memory;
 mod list;
 mod missing_keys;
@@ -19,6 +21,7 @@ mod routes;
 mod secret_checks;
 mod secret_key;
 mod secrets;
+mod taken_address;
 mod taken_name;
 mod token_changes;
 mod token_uses;
@@ -82,6 +85,8 @@ struct Registry {
     changes: TaskTracker,
     /// Changes of tokens.
     generations: token_changes::Generations,
+    /// Functions with addresses.
+    addressed: http_functions::Addressed,
     /// Uses of tokens that are to be written.
     uses: token_uses::Uses,
     /// Held from a look at which secrets there are until what depends on it is done: of two deletes at once, each would see the
@@ -123,6 +128,7 @@ pub async fn run(
         audit_log,
         changes: TaskTracker::new(),
         generations: token_changes::Generations::default(),
+        addressed: http_functions::Addressed::default(),
         uses: token_uses::Uses::default(),
         secret_changes: tokio::sync::Mutex::default(),
         stop: shutdown.soft.clone(),
@@ -136,7 +142,8 @@ pub async fn run(
     tokio::select! {
         () = serving => {}
         () = registry.remove_queues_of_the_deleted() => {}
-        () = registry.follow_token_changes() => {}
+        () = registry.follow_broadcasts() => {}
+        () = registry.follow_http_functions() => {}
         () = registry.write_uses() => {}
         () = warn_of_missing_keys => {}
         () = shutdown.hard.cancelled() => {}
@@ -149,8 +156,8 @@ pub async fn run(
 }
 
 impl Registry {
-    /// Tells everybody that a function has changed: other hosts by broadcast, this host's scheduler
-    /// and wait for it, so that a client whose deploy was answered reaches the new revision.
+    /// Tells everybody that a function has changed: other hosts by broadcast, this host's scheduler and gateway
+    /// and waits for them, so that a client whose deploy was answered reaches the new revision, at its addresses.
     async fn announce(&self, change: Change) {
         let function = match &change {
             Change::FunctionChanged { function } | Change::FunctionDeleted { function } => *function,
@@ -159,6 +166,7 @@ impl Registry {
                 return self.broadcast(change).await;
             }
         };
+        self.enter_http_function(function).await;
         self.broadcast(change).await;
         const PATIENCE: Duration = Duration::from_secs(2);
         let path = format!("/internal/v1/refresh?function={function}");
@@ -170,6 +178,7 @@ impl Registry {
         if !is_told {
             tracing::debug!("this host's scheduler was not told; it hears the broadcast");
         }
+        self.addressed.used_by_gateway().await;
     }
 
     /// Tells all roles of all hosts of a change. It does not fail: what does not hear of it finds out later by itself.

@@ -18,7 +18,9 @@ use super::{
     Registry, audit_log, build_log,
     change::{MAX_REQUEST, to_the_end},
     checks::{Report, Source, upload_too_large},
-    classic, list, prune, secret_key, secrets, token_changes, tokens,
+    classic, http_functions, list, prune, secret_key, secrets,
+    taken_address::refused,
+    token_changes, tokens,
 };
 use crate::{
     backends::store_and_queue,
@@ -72,6 +74,7 @@ pub fn routes(registry: Arc<Registry>) -> Router {
         .answers(&route::AUDIT_LOG, audit_log::list)
         .route(route::KNOWN_TOKEN, post(tokens::known))
         .route(route::TOKEN_CHANGES, get(token_changes::changes))
+        .route(route::HTTP_FUNCTIONS, get(http_functions::list))
         .route(route::REFUSALS, post(audit_log::refusals))
         .answers(&route::LIST_SECRETS, secrets::list)
         .answers(&route::SET_SECRET, secrets::set)
@@ -291,7 +294,7 @@ async fn activate(
             registry.announce_changed(function.id).await;
         }
         registry.audit_unknown(&activated, &caller, action::ACTIVATE, Some(name.to_string())).await;
-        let function = activated?;
+        let function = activated.map_err(|error| refused(error, &caller))?;
         registry.announce_changed(function.id).await;
         let detail = Some(format!("revision {revision}"));
         registry.audit(&caller, action::ACTIVATE, Some(name.to_string()), detail).await;

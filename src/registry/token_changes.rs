@@ -15,26 +15,15 @@ use uuid::Uuid;
 
 use super::Registry;
 use crate::{
-    backoff::Backoff,
-    error_chain::chain,
     http::{Answer, Query},
-    model::{
-        TokenName,
-        api::TokenChanges,
-        message::{Change, Event, Parcel},
-    },
-    queue::Consumer,
+    model::{TokenName, api::TokenChanges, message::Change},
 };
 
 /// The longest wait of a gateway for another generation; then it is told the one that it knows.
-const LONGEST_WAIT: Duration = Duration::from_secs(20);
+pub const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
 /// Changes whose tokens are remembered. An answer with all of them is shorter than the 1 MiB that gateways read.
 const MOST_NAMED: usize = 5000;
-
-/// Pauses between attempts to subscribe.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Counts the changes since this process began.
 pub struct Generations {
@@ -79,11 +68,11 @@ impl Changes {
     }
 }
 
-/// A generation of one process.
+/// A generation of one process, which a gateway knows.
 #[derive(Clone, Copy, Debug)]
-struct Known {
-    process: Uuid,
-    generation: u64,
+pub struct Known {
+    pub process: Uuid,
+    pub generation: u64,
 }
 
 impl Default for Generations {
@@ -132,77 +121,25 @@ impl Registry {
         self.generations.changed(name.clone());
         self.broadcast(Change::TokenChanged { name: name.clone() }).await;
     }
-
-    /// Follows the changes that other hosts broadcast; does not return. What came while there was no subscription may have
-    /// been missed.
-    pub async fn follow_token_changes(&self) {
-        let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
-        loop {
-            match self.queue.subscribe().await {
-                Ok(events) => {
-                    self.generations.may_have_missed();
-                    backoff.reset();
-                    self.count(events).await;
-                }
-                Err(error) => tracing::debug!(error = %chain(&error), "no changes of tokens yet"),
-            }
-            // The broker is away, or has just come back.
-            backoff.pause().await;
-        }
-    }
-
-    /// Ends with the subscription. A change counts before its event is acknowledged: a slow broker does not hold it up.
-    async fn count(&self, mut events: Consumer) {
-        while let Some(event) = events.next().await {
-            match Heard::of(&event.parcel) {
-                Heard::Token(name) => self.generations.changed(name),
-                Heard::Anything => self.generations.may_have_missed(),
-                Heard::Nothing => {}
-            }
-            drop(event.ack().await);
-        }
-    }
-}
-
-/// What an event says of tokens.
-#[derive(Debug, PartialEq, Eq)]
-enum Heard {
-    /// This one was changed.
-    Token(TokenName),
-    /// The event cannot be read: it may be a newer version's word for a change of any token.
-    Anything,
-    /// It is about something else.
-    Nothing,
-}
-
-impl Heard {
-    fn of(event: &Parcel) -> Self {
-        match event.open::<Event>() {
-            Ok((Event { change: Change::TokenChanged { name }, .. }, _)) => Self::Token(name),
-            Ok(_) => Self::Nothing,
-            Err(_) => Self::Anything,
-        }
-    }
 }
 
 /// `GET /internal/v1/token-changes`: the generation, with `process` and `generation` as soon as it is another one.
 pub async fn changes(State(registry): State<Arc<Registry>>, uri: Uri) -> Answer<Json<TokenChanges>> {
+    let known = known(&uri)?;
+    Ok(Json(registry.generations.after(known, &registry.stop).await))
+}
+
+/// Reads the generation that a gateway says it knows; none without one.
+pub fn known(uri: &Uri) -> Answer<Option<Known>> {
     let query = Query::read(uri.query(), &["process", "generation"])?;
     let process = query.one("process", str::parse::<Uuid>)?;
     let generation = query.one("generation", str::parse::<u64>)?;
-    let known = process.zip(generation).map(|(process, generation)| Known { process, generation });
-    Ok(Json(registry.generations.after(known, &registry.stop).await))
+    Ok(process.zip(generation).map(|(process, generation)| Known { process, generation }))
 }
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
     use super::*;
-    use crate::model::{
-        FunctionId,
-        message::{VERSION, encode},
-    };
 
     /// Far from [`LONGEST_WAIT`].
     const SOON: Duration = Duration::from_secs(5);
@@ -284,18 +221,5 @@ mod tests {
         let answer = since(1);
         assert_eq!(answer.changed.as_ref().map(Vec::len), Some(MOST_NAMED));
         assert!(serde_json::to_vec(&answer).unwrap().len() < 1024 * 1024);
-    }
-
-    #[test]
-    fn an_event_names_its_token_and_one_that_cannot_be_read_may_be_about_any() {
-        let event = |change| Parcel::from(encode(&Event { v: VERSION, change }, b""));
-        let about_ci = Change::TokenChanged { name: name("ci") };
-        assert_eq!(Heard::of(&event(about_ci)), Heard::Token(name("ci")));
-        let other = Change::FunctionChanged { function: FunctionId::new() };
-        assert_eq!(Heard::of(&event(other)), Heard::Nothing);
-        let newer = serde_json::json!({ "v": 2, "change": { "kind": "token_changed", "name": "ci" } });
-        for unknown in [encode(&newer, b""), Bytes::from_static(b"x")] {
-            assert_eq!(Heard::of(&Parcel::from(unknown)), Heard::Anything);
-        }
     }
 }

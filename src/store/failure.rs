@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sqlx::migrate::{MigrateError, Migrator};
 
 use super::{Error, Refusal, rows::Id};
-use crate::model::{FunctionName, RevisionNumber};
+use crate::model::{AddressTaken, FunctionName, RevisionNumber};
 
 /// The failure of a backend's method, before it is known which store it was. One failure may belong to many writes at
 /// once.
@@ -22,6 +22,8 @@ pub(super) enum Failure {
     Missing(String),
     /// The state is not the expected one; the text says how.
     Conflict(String),
+    /// Another function has an address.
+    AddressTaken(AddressTaken),
 }
 
 impl From<sqlx::Error> for Failure {
@@ -47,6 +49,7 @@ impl Failure {
         let (error, committing) = match self {
             Self::Missing(what) => return Error::Missing(what),
             Self::Conflict(what) => return Error::Conflict(what),
+            Self::AddressTaken(taken) => return Error::AddressTaken(taken),
             Self::Broken => {
                 let source = "a sync of its log has failed".into();
                 return Error::Unwritable { address, reason: Refusal::DiskFailed, source };

@@ -1,8 +1,8 @@
 //! The store seam: the data that must survive. Functions, revisions, bundles, invocations, records, logs, tokens, secrets and
 //! the audit log.
 //!
-//! One backend object has several traits, so that a role can say which parts it uses: [`Functions`], [`Dependencies`],
-//! [`BuildLogs`], [`Invocations`], [`Leases`], [`History`], [`Logs`], [`Tokens`], [`Secrets`], [`AuditLog`] and [`Health`].
+//! One backend object has several traits, so that a role can say which parts it uses: [`Functions`], [`Addresses`],
+//! [`Dependencies`], [`BuildLogs`], [`Invocations`], [`Leases`], [`History`], [`Logs`], [`Tokens`], [`Secrets`], [`AuditLog`] and [`Health`].
 //! [`connect`] returns an [`Arc`] of all of them, which coerces to one of any.
 //!
 //! Every method is one transaction, but for the deletion of old data: after an error nothing of it has happened, with the
@@ -16,6 +16,7 @@
 //! async invocations, see [`Totals`].
 #![warn(missing_docs)]
 
+mod addresses;
 mod audit_log;
 mod build_logs;
 mod dependencies;
@@ -44,6 +45,7 @@ mod tokens;
 
 use std::{path::PathBuf, sync::Arc};
 
+pub use addresses::Addresses;
 pub use audit_log::{AuditFilter, AuditLog, MAX_AUDIT_ENTRIES};
 pub use build_logs::{BuildLogs, MAX_BUILD_LOG, NewBuildLog};
 pub use dependencies::{Dependencies, MAX_PIECE};
@@ -67,10 +69,19 @@ use crate::model::SecretUrl;
 /// A whole store, as the scheduler needs it. Cheap to share; safe to call from many tasks at once.
 pub trait Store: RegistryStore + ManagerStore + Invocations {}
 
-/// The parts that the registry uses: functions, their dependencies and the logs of their builds, the instances of
+/// The parts that the registry uses: functions, their addresses, dependencies and the logs of their builds, the instances of
 /// `status`, tokens, secrets and the audit log, and the deletion of old data.
 pub trait RegistryStore:
-    Functions + Dependencies + BuildLogs + Leases + History + Tokens + Secrets + AuditLog + Health
+    Functions
+    + Addresses
+    + Dependencies
+    + BuildLogs
+    + Leases
+    + History
+    + Tokens
+    + Secrets
+    + AuditLog
+    + Health
 {
 }
 
@@ -79,7 +90,16 @@ pub trait ManagerStore: Functions + Dependencies + Secrets + Leases + Logs + Hea
 
 impl<T: RegistryStore + ManagerStore + Invocations> Store for T {}
 impl<T> RegistryStore for T where
-    T: Functions + Dependencies + BuildLogs + Leases + History + Tokens + Secrets + AuditLog + Health
+    T: Functions
+        + Addresses
+        + Dependencies
+        + BuildLogs
+        + Leases
+        + History
+        + Tokens
+        + Secrets
+        + AuditLog
+        + Health
 {
 }
 impl<T: Functions + Dependencies + Secrets + Leases + Logs + Health> ManagerStore for T {}

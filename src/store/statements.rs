@@ -1,4 +1,4 @@
-//! Statements over invocations that are the same in both dialects except for the name of the store's clock.
+//! Statements that are the same in both dialects but for the name of the store's clock, or how JSON is read.
 
 /// Adds to `attempts` the attempt that was lost with its manager: the row still says which revision it ran, and its
 /// outcome has not come.
@@ -50,4 +50,28 @@ macro_rules! claim {
     };
 }
 
-pub(super) use {claim, losses, with_lost_attempt};
+/// The addresses of $1, a JSON list of [`Address`](crate::model::Address), as rows `asked`, in its order.
+macro_rules! asked {
+    (postgres) => {
+        "json_to_recordset($1::json) AS asked (host text, method text, path text)"
+    };
+    (sqlite) => {
+        "(SELECT json_extract(value, '$.host') AS host, json_extract(value, '$.method') AS method,
+            json_extract(value, '$.path') AS path FROM json_each($1)) AS asked"
+    };
+}
+
+/// The first of the addresses $1 that another function than the one called $2 has, with the name of that function.
+macro_rules! taken {
+    ($dialect:ident) => {
+        concat!(
+            "SELECT a.host, a.method, a.path, f.name FROM ",
+            $crate::store::statements::asked!($dialect),
+            " JOIN addresses AS a ON a.host = asked.host AND a.method = asked.method AND a.path = asked.path
+             JOIN functions AS f ON f.id = a.function_id
+             WHERE f.name <> $2 ORDER BY a.host, a.method, a.path LIMIT 1"
+        )
+    };
+}
+
+pub(super) use {asked, claim, losses, taken, with_lost_attempt};

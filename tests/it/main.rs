@@ -4,6 +4,7 @@
 mod support;
 
 mod access;
+mod addresses;
 mod architecture;
 mod backlog;
 mod bad_input;

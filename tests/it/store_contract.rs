@@ -3,6 +3,7 @@
 //! A property is an async function over a fresh, empty store. Each Postgres test makes a database of
 //! its own on the server of `CLOUDFUNC_TEST_POSTGRES_URL` and drops it, also when it fails.
 
+mod addresses;
 mod audit_log;
 mod connecting;
 mod dependencies;
@@ -61,6 +62,15 @@ macro_rules! contract {
 }
 
 contract! {
+    addresses {
+        an_address_of_another_function_is_refused_and_nothing_changes,
+        an_address_is_free_after_a_deletion_and_after_a_revision_without_it,
+        a_rollback_takes_and_frees_addresses_or_is_refused,
+        functions_with_addresses_are_listed_by_name,
+        of_two_functions_that_claim_an_address_at_once_one_gets_it,
+        functions_that_claim_many_addresses_in_opposite_order_do_not_wait_for_each_other,
+        functions_that_exchange_addresses_at_once_are_refused_and_not_stuck,
+    }
     audit_log {
         entries_are_read_as_they_were_added_newest_first,
         entries_are_chosen_by_each_condition,

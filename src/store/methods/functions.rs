@@ -1,13 +1,15 @@
-//! The methods for functions, their dependencies and the logs of their builds.
+//! The methods for functions, their addresses, dependencies and the logs of their builds.
 
 macro_rules! function_methods {
     ($backend:ty) => {
         use bytes::Bytes;
 
         use crate::{
-            model::{self, BuildLog, Function, Revision, RevisionNumber, WhichBuild},
+            model::{
+                self, Address, AddressTaken, BuildLog, Function, Revision, RevisionNumber, WhichBuild,
+            },
             store::{
-                ActiveFunction, BuildLogs, DeletedFunction, Deletion, Dependencies, Functions, NamedBundle,
+                ActiveFunction, Addresses, BuildLogs, DeletedFunction, Deletion, Dependencies, Functions, NamedBundle,
                 NewBuildLog, NewRevision,
             },
         };
@@ -128,6 +130,24 @@ macro_rules! function_methods {
 
             async fn named_bundles(&self) -> Result<Vec<NamedBundle>, Error> {
                 self.read(SOON, reads::named_bundles(self.readers())).await
+            }
+        }
+
+        #[async_trait]
+        impl Addresses for $backend {
+            async fn http_functions(&self) -> Result<Vec<ActiveFunction>, Error> {
+                self.read(SOON, reads::http_functions(self.readers())).await
+            }
+
+            async fn taken_address(
+                &self,
+                name: &FunctionName,
+                addresses: &[Address],
+            ) -> Result<Option<AddressTaken>, Error> {
+                if addresses.is_empty() {
+                    return Ok(None);
+                }
+                self.read(SOON, reads::taken_address(self.readers(), name, addresses)).await
             }
         }
 

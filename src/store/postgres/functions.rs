@@ -1,15 +1,16 @@
 //! Functions, revisions and blobs: the writes. A transaction that locks both a function and blobs takes the function
-//! first, then the blobs by digest, then the tree of dependencies, so that a deploy and a deletion cannot wait for each other.
+//! first, then the blobs by digest, then the tree of dependencies, then addresses, so that a deploy and a deletion cannot wait
+//! for each other.
 
 use sqlx::{PgPool, query, query_as, query_scalar};
 
-use super::columns;
+use super::{addresses, columns};
 use crate::{
     model::{Digest, Function, FunctionId, FunctionName, Revision, RevisionNumber},
     store::{
         Deletion, NewRevision,
         failure::{Failure, activation},
-        rows::{FunctionRow, Id, clean, json, revision, time},
+        rows::{FunctionRow, Id, clean, from_json, json, revision, time},
         settlement,
     },
 };
@@ -80,6 +81,7 @@ pub async fn add_revision(pool: &PgPool, new: &NewRevision) -> Result<Revision, 
     .bind(created)
     .execute(&mut *tx)
     .await?;
+    addresses::replace(&mut tx, function, &new.name, &new.spec).await?;
     tx.commit().await.map_err(Failure::committing)?;
     Ok(Revision {
         function: FunctionId(function.0),
@@ -119,6 +121,12 @@ pub async fn activate(
     .bind(i64::from(revision.0))
     .fetch_one(&mut *tx)
     .await?;
+    let spec: String = query_scalar("SELECT spec FROM revisions WHERE function_id = $1 AND number = $2")
+        .bind(id)
+        .bind(i64::from(revision.0))
+        .fetch_one(&mut *tx)
+        .await?;
+    addresses::replace(&mut tx, id, name, &from_json(&spec)?).await?;
     tx.commit().await.map_err(Failure::committing)?;
     Ok(row.into_model()?)
 }

@@ -6,6 +6,7 @@
 //! filters differ, are planned anew where that pays off. And leases have a connection of their own, so that the load that
 //! they protect does not hold them up.
 
+mod addresses;
 mod audit_log;
 mod build_logs;
 mod dependencies;
@@ -70,7 +71,7 @@ const PLANNED_ONCE: [(&str, &str); 5] = [
 const TRUST: Duration = Duration::from_secs(1);
 
 pub(super) static MIGRATIONS: LazyLock<sqlx::migrate::Migrator> = LazyLock::new(
-    || migrations!("postgres": "0001_init" "0002_log_kind" "0003_reasons" "0004_growth" "0005_delivery" "0006_backlog" "0007_dependencies" "0008_builds" "0009_http" "0010_access"),
+    || migrations!("postgres": "0001_init" "0002_log_kind" "0003_reasons" "0004_growth" "0005_delivery" "0006_backlog" "0007_dependencies" "0008_builds" "0009_http" "0010_access" "0011_addresses"),
 );
 
 pub(super) struct Postgres {

@@ -2,6 +2,7 @@
 //! the store's clock, and how a few conditions are written, differ.
 
 pub(super) mod access;
+pub(super) mod addresses;
 pub(super) mod build_logs;
 pub(super) mod dependencies;
 pub(super) mod functions;
@@ -9,10 +10,10 @@ pub(super) mod invocations;
 pub(super) mod logs;
 
 macro_rules! reads {
-    ($database:ty, now = $now:literal, digits = $digits:literal, row_ranges = $row_ranges:literal) => {
+    ($database:ty, dialect = $dialect:ident, now = $now:literal, digits = $digits:literal, row_ranges = $row_ranges:literal) => {
         use sqlx::{Pool, query_as, query_scalar};
 
-        pub use self::{access::*, build_logs::*, dependencies::*, functions::*, invocations::*, logs::*};
+        pub use self::{access::*, addresses::*, build_logs::*, dependencies::*, functions::*, invocations::*, logs::*};
         use crate::store::{
             Prunable,
             reads::{
@@ -23,6 +24,9 @@ macro_rules! reads {
 
         mod access {
             crate::store::reads::access::access_reads!($database, now = $now, row_ranges = $row_ranges);
+        }
+        mod addresses {
+            crate::store::reads::addresses::address_reads!($database, dialect = $dialect);
         }
         mod build_logs {
             crate::store::reads::build_logs::build_log_reads!($database, now = $now);

@@ -4,7 +4,7 @@ use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 
 use super::{Id, from_json, parse, revision, time};
 use crate::{
-    model::{Function, FunctionId, InstanceId, ManagerId, Revision},
+    model::{Address, AddressTaken, Function, FunctionId, InstanceId, ManagerId, Revision},
     store::{ActiveFunction, NamedBundle, ReportedInstance, row::row},
 };
 
@@ -119,6 +119,16 @@ impl InstanceRow {
             started_at: time(self.started_at)?,
         })
     }
+}
+
+/// Host, method, path and the name of the function that has the address.
+pub(in crate::store) type TakenRow = (String, String, String, String);
+
+pub(in crate::store) fn address_taken(
+    (host, method, path, function): TakenRow,
+) -> sqlx::Result<AddressTaken> {
+    let address = Address { host, method, path };
+    Ok(AddressTaken { function: parse(&function)?, address })
 }
 
 pub(in crate::store) fn named_bundle(

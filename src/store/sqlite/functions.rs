@@ -3,13 +3,13 @@
 use bytes::Bytes;
 use sqlx::{SqliteConnection, query, query_as, query_scalar};
 
-use super::{now, writer::Writer};
+use super::{addresses, now, writer::Writer};
 use crate::{
     model::{Digest, Function, FunctionId, FunctionName, Revision, RevisionNumber},
     store::{
         Deletion, NewRevision,
         failure::{Failure, activation},
-        rows::{FunctionRow, Id, clean, json, revision, time},
+        rows::{FunctionRow, Id, clean, from_json, json, revision, time},
         settlement,
     },
 };
@@ -84,6 +84,7 @@ pub async fn add_revision(writer: &Writer, new: &NewRevision) -> Result<Revision
         .bind(created)
         .execute(&mut *tx)
         .await?;
+        addresses::replace(tx, function, &new.name, &new.spec).await?;
         Ok(Revision {
             function: FunctionId(function.0),
             name: new.name.clone(),
@@ -127,6 +128,13 @@ pub async fn activate(
         .bind(i64::from(revision.0))
         .fetch_one(&mut *tx)
         .await?;
+        let spec: String =
+            query_scalar("SELECT spec FROM revisions WHERE function_id = $1 AND number = $2")
+                .bind(id)
+                .bind(i64::from(revision.0))
+                .fetch_one(&mut *tx)
+                .await?;
+        addresses::replace(tx, id, name, &from_json(&spec)?).await?;
         Ok(row.into_model()?)
     }
     writer.write((name.clone(), revision, expected), |tx, arguments| Box::pin(run(tx, arguments))).await

@@ -5,6 +5,7 @@
 //! records of sync invocations, log lines and the like are on disk a second later at most.
 //! Another process may use the same file; the two then wait for each other for up to [`BUSY`].
 
+mod addresses;
 mod audit_log;
 mod build_logs;
 mod connection;
@@ -99,7 +100,7 @@ const RESERVE: u64 = 1 << 20;
 const JOURNAL_LIMIT: &str = "67108864";
 
 pub(super) static MIGRATIONS: LazyLock<sqlx::migrate::Migrator> = LazyLock::new(
-    || migrations!("sqlite": "0001_init" "0002_log_kind" "0003_reasons" "0004_growth" "0005_delivery" "0006_backlog" "0007_dependencies" "0008_builds" "0009_http" "0010_access"),
+    || migrations!("sqlite": "0001_init" "0002_log_kind" "0003_reasons" "0004_growth" "0005_delivery" "0006_backlog" "0007_dependencies" "0008_builds" "0009_http" "0010_access" "0011_addresses"),
 );
 
 pub(super) struct Sqlite {

@@ -170,6 +170,7 @@ async fn what_the_gateway_asks_the_registry_is_not_passed_on(platform: &TestPlat
     for (method, path) in [
         (Method::POST, "/internal/v1/known-token"),
         (Method::GET, "/internal/v1/token-changes"),
+        (Method::GET, "/internal/v1/http-functions"),
         (Method::POST, "/internal/v1/refusals"),
     ] {
         let answer = document(platform.request(Role::Gateway, method.clone(), path).body("[]")).await;

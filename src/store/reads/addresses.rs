@@ -1,0 +1,49 @@
+//! Reads of the addresses of functions.
+
+macro_rules! address_reads {
+    ($database:ty, dialect = $dialect:ident) => {
+        use sqlx::{Pool, query_as};
+
+        use crate::{
+            model::{Address, AddressTaken, FunctionName},
+            store::{
+                ActiveFunction,
+                reads::functions::active_functions,
+                rows::{ActiveRow, TakenRow, address_taken, json},
+                statements::taken,
+            },
+        };
+
+        type Reader = Pool<$database>;
+
+        /// In JSON without spaces, these characters stand nowhere but for the key: a quotation mark within a text has `\` before
+        /// it.
+        pub async fn http_functions(pool: &Reader) -> sqlx::Result<Vec<ActiveFunction>> {
+            let rows: Vec<ActiveRow> = query_as(concat!(
+                active_functions!(),
+                " WHERE r.spec LIKE '%\"http\":{%' ORDER BY f.name"
+            ))
+            .fetch_all(pool)
+            .await?;
+            let functions = rows.into_iter().map(ActiveRow::into_model);
+            functions
+                .filter(|read| !matches!(read, Ok(active) if active.revision.spec.http.is_none()))
+                .collect()
+        }
+
+        pub async fn taken_address(
+            pool: &Reader,
+            name: &FunctionName,
+            addresses: &[Address],
+        ) -> sqlx::Result<Option<AddressTaken>> {
+            let found: Option<TakenRow> = query_as(taken!($dialect))
+                .bind(json(&addresses)?)
+                .bind(name.as_str())
+                .fetch_optional(pool)
+                .await?;
+            found.map(address_taken).transpose()
+        }
+    };
+}
+
+pub(in crate::store) use address_reads;
