@@ -17,7 +17,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    auth::Guarded,
+    auth::{Arrived, Guarded},
     progress::{Bounds, Noted, Progress},
 };
 
@@ -81,7 +81,8 @@ async fn connection(
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
     let service = service_fn(|request: Request<Incoming>| {
-        let answer = app.answer(request.map(|body| progress.request(body)), from);
+        let arrived = Arrived { from, is_tls: false, protocol: "HTTP/1.1" };
+        let answer = app.answer(request.map(|body| progress.request(body)), arrived);
         let progress = &progress;
         async move { Ok::<_, Infallible>(answer.await.map(|body| progress.answer(body))) }
     });

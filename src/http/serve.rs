@@ -13,11 +13,11 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Bounds, Calls, Door, Failure, Guard, Shortcut, auth::Guarded, body_budget::BodyBudget, connections,
-    web_server::HOW_TO_NAME,
+    Bounds, Calls, Door, Failure, Functions, Guard, Shortcut, auth::Guarded, body_budget::BodyBudget,
+    connections, web_server::HOW_TO_NAME,
 };
 use crate::model::{
-    PlatformName, Problem,
+    PlatformName, Problem, TrustedProxies,
     api::{Dropped, Health},
     code, route,
 };
@@ -32,6 +32,14 @@ pub struct Server {
     pub listener: TcpListener,
     pub guard: Guard,
     pub door: Door,
+    pub front: Front,
+}
+
+/// What stands between a port and its clients.
+#[derive(Clone, Default)]
+pub struct Front {
+    /// The proxies that say truly where a request has come from.
+    pub trusted_proxies: TrustedProxies,
 }
 
 /// The routes of a role, and the faster ways to some of them.
@@ -40,11 +48,13 @@ pub struct Served {
     /// Where calls come in from within this process.
     pub calls: Option<Calls>,
     pub shortcut: Option<Shortcut>,
+    /// The functions that answer requests by HTTP.
+    pub functions: Option<Functions>,
 }
 
 impl From<Router> for Served {
     fn from(routes: Router) -> Self {
-        Self { routes, calls: None, shortcut: None }
+        Self { routes, calls: None, shortcut: None, functions: None }
     }
 }
 
@@ -56,8 +66,8 @@ impl Server {
 
     /// Like [`Self::serve`], with bounds other than the usual ones.
     pub async fn serve_within(self, bounds: Bounds, serves: impl Into<Served>, stop: CancellationToken) {
-        let Self { listener, guard, door } = self;
-        let Served { routes, calls, shortcut } = serves.into();
+        let Self { listener, guard, door, front: _ } = self;
+        let Served { routes, calls, shortcut, functions } = serves.into();
         let routes = routes
             .fallback(|uri: Uri| async move {
                 Failure::from(Problem::new(
@@ -75,7 +85,7 @@ impl Server {
         let _open = door.open(routes.clone(), calls);
         // Every route is made ready here, and not for each request.
         let (routes, bodies) = (routes.with_state(()), BodyBudget::of(bounds.bodies));
-        let app = Guarded { guard, routes, shortcut, bodies };
+        let app = Guarded { guard, routes, shortcut, functions, bodies };
         connections::serve(listener, Arc::new(app), bounds, stop).await;
     }
 }

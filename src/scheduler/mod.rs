@@ -157,6 +157,7 @@ pub async fn run(
         routes: routes::routes(scheduler.clone()),
         calls: Some(calls(scheduler.clone())),
         shortcut: None,
+        functions: None,
     };
     let serving = server.serve(serves, shutdown.soft.clone());
     tokio::select! {
