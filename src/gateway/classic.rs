@@ -19,10 +19,7 @@ use super::{
     v1::{noted, tell_caller},
 };
 use crate::{
-    http::{
-        Answer, CallRequest, Query, SentBy, named_request, payload_too_large, read_decoded,
-        read_document,
-    },
+    http::{Answer, CallRequest, Query, SentBy, payload_too_large, read_decoded, read_document},
     model::{CallAnswer, FunctionName, InvocationId, Problem, code, message::MAX_BODY, route::Endpoint},
     payload,
 };
@@ -111,7 +108,7 @@ async fn invoked(
     if payload.len() > MAX_BODY {
         return Err(payload_too_large().into());
     }
-    let http = named_request(&parts.headers)?;
+    let http = gateway.named(&parts, sent_by)?;
     let mut headers = HeaderMap::new();
     headers.insert("prefer", HeaderValue::from_static("respond-async"));
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(payload::DEFAULT_TYPE));

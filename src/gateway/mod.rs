@@ -4,12 +4,14 @@
 mod access;
 mod classic;
 mod forward;
+mod functions;
 mod oidc;
 mod router;
 mod v1;
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
+use axum::Router;
 use tokio_util::sync::CancellationToken;
 
 pub use self::{
@@ -19,10 +21,12 @@ pub use self::{
 use self::{
     access::{Refusals, authorise},
     forward::Upstream,
+    functions::{Addresses, Port, follow},
 };
 use crate::{
+    clock::Clock,
     http::{Answer, Failure, Peer, SentBy, Served, Server},
-    model::{FunctionName, PlatformName, route::Endpoint},
+    model::{FunctionName, PlatformName, TrustedProxies, route::Endpoint},
     shutdown::Shutdown,
 };
 
@@ -38,6 +42,9 @@ struct Gateway {
     registry: Upstream,
     scheduler: Upstream,
     refusals: Arc<Refusals>,
+    /// The proxies in front of it.
+    trusted_proxies: TrustedProxies,
+    clock: Clock,
     stop: CancellationToken,
 }
 
@@ -54,15 +61,16 @@ struct Admitted {
 /// The longest time that a stop waits for the last refusals to be told.
 const LAST_REFUSALS: Duration = Duration::from_secs(2);
 
-/// Runs a gateway until it is told to stop. Soft: requests under way are answered, those that only
-/// follow or wait for something end. A call that takes longer than `grace` is answered that nobody knows what becomes of
-/// it, before this process ends.
+/// Runs a gateway until it is told to stop, with a second port for the addresses of functions alone, if there is one. Soft:
+/// requests under way are answered, those that only follow or wait for something end. A call that takes longer than `grace` is
+/// answered that nobody knows what becomes of it, before this process ends.
 pub async fn run(
     access: Access,
     upstreams: Upstreams,
     queue_wait: Duration,
     grace: Duration,
     server: Server,
+    public: Option<Server>,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
     let give_up = CancellationToken::new();
@@ -75,22 +83,42 @@ pub async fn run(
             std::future::pending::<()>().await;
         }
     };
-    let refusals = access.refusals();
+    let (refusals, registry) = (access.refusals(), upstreams.registry.clone());
     let gateway = Arc::new(Gateway {
         registry: Upstream::new("registry", upstreams.registry, queue_wait, give_up.clone()),
         scheduler: Upstream::new("scheduler", upstreams.scheduler, queue_wait, give_up),
         refusals: refusals.clone(),
+        trusted_proxies: server.front.trusted_proxies.clone(),
+        clock: Clock::system(),
         stop: shutdown.soft.clone(),
         platform: upstreams.platform,
     });
     tracing::info!("gateway ready");
-    let shortcut = Some(v1::shortcut(gateway.clone()));
-    let serves = Served { routes: router::routes(gateway), calls: None, shortcut, functions: None };
+    let addresses = Arc::new(Addresses::default());
+    let functions = |server: &Server, is_public| {
+        let (gateway, guard, addresses) = (gateway.clone(), server.guard.clone(), addresses.clone());
+        Some(functions::on(Port { gateway, guard, addresses, is_public }))
+    };
+    let serves = Served {
+        routes: router::routes(gateway.clone()),
+        calls: None,
+        shortcut: Some(v1::shortcut(gateway.clone())),
+        functions: functions(&server, false),
+    };
     let serving = server.serve(serves, shutdown.soft.clone());
+    let on_public = async {
+        if let Some(public) = public {
+            // It has no routes, and no request gets as far as its guard.
+            let functions = functions(&public, true);
+            let serves = Served { functions, ..Served::from(Router::new()) };
+            public.serve(serves, shutdown.soft.clone()).await;
+        }
+    };
     let is_over = CancellationToken::new();
     let mut telling = pin!(refusals.run(is_over.clone()));
     tokio::select! {
-        () = serving => {}
+        ((), ()) = async { tokio::join!(serving, on_public) } => {}
+        () = follow(registry, addresses.clone()) => {}
         () = giving_up => {}
         () = access.keep_up_to_date() => {}
         () = &mut telling => {}
@@ -131,6 +159,24 @@ impl Gateway {
                 let target = function.map(ToString::to_string);
                 self.refusals.of_caller(sent_by, endpoint, target, Some(&problem.detail));
             }
+        })
+    }
+}
+
+#[cfg(test)]
+impl Gateway {
+    /// Makes one whose roles never answer.
+    fn alone() -> Arc<Self> {
+        let peer = || Peer::here(crate::http::Door::default());
+        let upstream = |role| Upstream::new(role, peer(), Duration::ZERO, CancellationToken::new());
+        Arc::new(Self {
+            platform: "p".parse().unwrap(),
+            registry: upstream("registry"),
+            scheduler: upstream("scheduler"),
+            refusals: Arc::new(Refusals::new(peer())),
+            trusted_proxies: TrustedProxies::default(),
+            clock: Clock::system(),
+            stop: CancellationToken::new(),
         })
     }
 }

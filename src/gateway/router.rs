@@ -121,32 +121,11 @@ fn unguarded() -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use axum::body::Body;
-    use tokio_util::sync::CancellationToken;
     use tower::ServiceExt as _;
 
-    use super::{
-        super::{access::Refusals, forward::Upstream},
-        *,
-    };
-    use crate::{
-        http::{Door, Peer},
-        model::{Caller, TokenRole},
-    };
-
-    fn gateway() -> Arc<Gateway> {
-        let peer = || Peer::here(Door::default());
-        let upstream = |role| Upstream::new(role, peer(), Duration::ZERO, CancellationToken::new());
-        Arc::new(Gateway {
-            platform: "p".parse().unwrap(),
-            registry: upstream("registry"),
-            scheduler: upstream("scheduler"),
-            refusals: Arc::new(Refusals::new(peer())),
-            stop: CancellationToken::new(),
-        })
-    }
+    use super::*;
+    use crate::model::{Caller, TokenRole};
 
     fn request(endpoint: &Endpoint, sent_by: Option<SentBy>) -> Request {
         let path = ["{function}", "{token}", "{secret}", "{invocation}"];
@@ -164,7 +143,7 @@ mod tests {
 
     #[tokio::test]
     async fn no_route_of_the_table_answers_a_request_that_no_guard_has_let_in_or_that_lacks_its_role() {
-        let routes = routes(gateway());
+        let routes = routes(Gateway::alone());
         for endpoint in route::ALL {
             let answer = routes.clone().oneshot(request(endpoint, None)).await.unwrap();
             assert_eq!(answer.status().as_u16(), 401, "{}", endpoint.path);

@@ -9,17 +9,16 @@ use axum::{
 };
 use futures_util::future::BoxFuture;
 
-use super::{Admitted, Gateway};
+use super::{Admitted, Gateway, functions::keep_apart};
 use crate::{
     http::{
         Answer, CallRequest, Failure, Query, SentBy, Shortcut, accepts_gzip, caller_header, compressed,
-        end_to_end, is_of_web_server, named_request, payload_too_large, read_decoded, throw_away,
+        end_to_end, is_of_web_server, one_type, payload_too_large, read_decoded, throw_away,
         with_how_to_name,
     },
     model::{
         FunctionName, InvocationId, Problem,
         api::header as ours,
-        code,
         message::MAX_BODY,
         route::{self, AnsweredBy, Endpoint},
     },
@@ -156,20 +155,13 @@ async fn invoke(
     let payload = read_decoded(&mut parts.headers, body, MAX_BODY, payload_too_large).await?;
     gateway.check_again(sent_by, &route::INVOKE.endpoint, Some(&function)).await?;
     Query::read(parts.uri.query(), route::INVOKE.endpoint.query).map_err(with_how_to_name)?;
-    let http = named_request(&parts.headers)?;
+    let http = gateway.named(&parts, sent_by)?;
     one_type(&parts.headers)?;
     let gzip = accepts_gzip(&parts.headers);
     let headers = end_to_end(parts.headers)?;
     let request = CallRequest { id: InvocationId::new(), function, headers, payload, http };
-    let answer = gateway.scheduler.call(request).await?.into_response();
+    let mut answer = gateway.scheduler.call(request).await?.into_response();
+    keep_apart(answer.headers_mut());
     // A web server agrees on that with its caller itself.
     Ok(if is_of_web_server(&answer) { answer } else { compressed(gzip, answer) })
-}
-
-fn one_type(headers: &HeaderMap) -> Answer<()> {
-    if headers.get_all(header::CONTENT_TYPE).iter().nth(1).is_some() {
-        let several = Problem::new(code::BAD_REQUEST, "the request has several Content-Type headers");
-        return Err(several.hint("send one").into());
-    }
-    Ok(())
 }

@@ -6,7 +6,7 @@ use std::{net::IpAddr, sync::Arc};
 use axum::{
     Router,
     extract::Request,
-    http::{HeaderMap, HeaderValue, Uri, header},
+    http::{HeaderMap, HeaderValue, Method, Uri, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use futures_util::future::BoxFuture;
@@ -17,7 +17,7 @@ use super::{
     Answer, Failure,
     body_budget::BodyBudget,
     caller::{Authenticate, Authentication, OnRefusal, Refusal, Rejected},
-    request::{throw_away, throw_away_of_stranger},
+    request::{refused, throw_away, throw_away_of_stranger},
     sender::{CheckedToken, SentBy, bearer},
 };
 use crate::model::{Problem, code};
@@ -95,16 +95,58 @@ impl Guard {
         matches!(self.tokens, Tokens::Callers { .. })
     }
 
+    /// Checks the token of a request to a function, which may come with an `Origin`, and whose query is the function's own.
+    /// Returns 401, 403 or 429, of which `on_refusal` hears as ever.
+    pub async fn sender(&self, head: &Parts, from: IpAddr) -> Answer<SentBy> {
+        let refused = match settled(self.check_token(&head.headers), from).await {
+            Ok(Some(sent_by)) => return Ok(sent_by),
+            Ok(None) => Refused::because("no token")(no_token().into()),
+            Err(refused) => refused,
+        };
+        self.tell(&refused, &head.method, None, from);
+        Err(refused.failure)
+    }
+
+    /// Tells of a request to a function that is answered with 401 or 403 for a reason in words of ours.
+    pub fn tell_refused(&self, failure: &Failure, reason: &'static str, head: &Parts, from: IpAddr) {
+        let failure = Failure(failure.0.clone());
+        self.tell(&Refused { failure, reason, caller: None }, &head.method, None, from);
+    }
+
+    /// Returns 403 where the server is called by a name that is neither its own nor one of these others.
+    pub fn check_host_or(&self, headers: &HeaderMap, is_other: impl Fn(&str) -> bool) -> Answer<()> {
+        let host = one_host(headers)?;
+        let Some(name) = host_name(host) else {
+            let detail = format!("the Host '{host}' is not a name or an address with or without a port");
+            return Err(Problem::new(code::FORBIDDEN, detail).hint(HOST_HINT).into());
+        };
+        let known = name.eq_ignore_ascii_case("localhost")
+            || name.parse::<std::net::IpAddr>().is_ok()
+            || self.hosts.iter().any(|host| host.eq_ignore_ascii_case(name))
+            || is_other(name);
+        if known {
+            Ok(())
+        } else {
+            let detail = format!("the Host '{name}' is not a name of this server");
+            Err(Problem::new(code::FORBIDDEN, detail).hint(HOST_HINT).into())
+        }
+    }
+
     fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<Checked, Refused> {
-        self.check_host(headers).map_err(Refused::because("a foreign Host"))?;
+        // A page can point a name of its own at 127.0.0.1 (DNS rebinding); it cannot make the browser send another `Host`.
+        self.check_host_or(headers, |_| false).map_err(Refused::because(FOREIGN_HOST))?;
         if headers.contains_key(header::ORIGIN) {
             // Browsers send it with what a page makes them do; no page is a client of ours.
             let problem = Problem::new(code::FORBIDDEN, "requests from web pages are not allowed");
-            return Err(Refused::because("sent by a web page")(problem.hint(ORIGIN_HINT).into()));
+            return Err(Refused::because(OF_A_PAGE)(problem.hint(ORIGIN_HINT).into()));
         }
         if let Some(query) = uri.query() {
             check_query(query).map_err(Refused::because(IN_THE_ADDRESS))?;
         }
+        self.check_token(headers)
+    }
+
+    fn check_token(&self, headers: &HeaderMap) -> Result<Checked, Refused> {
         let (authorization, sent) = bearer_token(headers).map_err(|failure| {
             let reason = if failure.0.status == 400 { SEVERAL_TOKENS } else { "no token" };
             Refused::because(reason)(failure)
@@ -124,42 +166,31 @@ impl Guard {
         }
     }
 
-    /// Tells of a refusal that belongs into the audit log.
-    fn tell(&self, refused: &Refused, request: &Request, from: IpAddr) {
+    /// Tells of a refusal that belongs into the audit log; without a path, of a request to a function.
+    fn tell(&self, refused: &Refused, method: &Method, path: Option<&str>, from: IpAddr) {
         if let Tokens::Callers { on_refusal, .. } = &self.tokens
             && (matches!(refused.failure.0.status, 401 | 403)
                 || matches!(refused.reason, IN_THE_ADDRESS | SEVERAL_TOKENS))
         {
-            let (method, path) = (request.method(), request.uri().path());
             let caller = refused.caller.as_deref();
             on_refusal(&Refusal { caller, from, method, path, reason: refused.reason });
         }
     }
-
-    /// A page can point a name of its own at 127.0.0.1 (DNS rebinding); it cannot make the browser
-    /// send another `Host`.
-    fn check_host(&self, headers: &HeaderMap) -> Answer<()> {
-        let mut hosts = headers.get_all(header::HOST).iter();
-        let (host, another) = (hosts.next(), hosts.next());
-        if another.is_some() {
-            return Err(Problem::new(code::BAD_REQUEST, "the request has several Host headers").into());
-        }
-        let host = host.and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let Some(name) = host_name(host) else {
-            let detail = format!("the Host '{host}' is not a name or an address with or without a port");
-            return Err(Problem::new(code::FORBIDDEN, detail).hint(HOST_HINT).into());
-        };
-        let known = name.eq_ignore_ascii_case("localhost")
-            || name.parse::<std::net::IpAddr>().is_ok()
-            || self.hosts.iter().any(|host| host.eq_ignore_ascii_case(name));
-        if known {
-            Ok(())
-        } else {
-            let detail = format!("the Host '{name}' is not a name of this server");
-            Err(Problem::new(code::FORBIDDEN, detail).hint(HOST_HINT).into())
-        }
-    }
 }
+
+/// Returns the Host of a request; an empty text if it has none that is text, 400 if it has several.
+pub fn one_host(headers: &HeaderMap) -> Answer<&str> {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let (host, another) = (hosts.next(), hosts.next());
+    if another.is_some() {
+        return Err(Problem::new(code::BAD_REQUEST, "the request has several Host headers").into());
+    }
+    Ok(host.and_then(|value| value.to_str().ok()).unwrap_or_default())
+}
+
+/// Reasons of requests that are answered with 403, for the audit log.
+pub const FOREIGN_HOST: &str = "a foreign Host";
+pub const OF_A_PAGE: &str = "sent by a web page";
 
 /// Reasons of requests that are answered with 400, and belong into the audit log: a token may have leaked.
 const IN_THE_ADDRESS: &str = "a token in the address";
@@ -192,12 +223,16 @@ fn bearer_token(headers: &HeaderMap) -> Answer<(&HeaderValue, &str)> {
     let token = value.and_then(|value| Some((value, bearer(value.to_str().ok()?)?)));
     token.ok_or_else(|| {
         // No more of the header is repeated: it may be a token without its scheme.
-        let detail = match value.is_some_and(is_basic) {
-            true => "the request's Authorization is Basic, a user and a password, and no bearer token",
-            false => "the request carries no bearer token",
-        };
+        if !value.is_some_and(is_basic) {
+            return no_token().into();
+        }
+        let detail = "the request's Authorization is Basic, a user and a password, and no bearer token";
         Problem::new(code::UNAUTHORIZED, detail).hint(TOKEN_HINT).into()
     })
+}
+
+fn no_token() -> Problem {
+    Problem::new(code::UNAUTHORIZED, "the request carries no bearer token").hint(TOKEN_HINT)
 }
 
 fn is_basic(value: &HeaderValue) -> bool {
@@ -205,8 +240,8 @@ fn is_basic(value: &HeaderValue) -> bool {
     scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic"))
 }
 
-/// The name of `name`, `name:port`, `[address]` or `[address]:port`.
-fn host_name(host: &str) -> Option<&str> {
+/// Returns the name of `name`, `name:port`, `[address]` or `[address]:port`; none of another text.
+pub fn host_name(host: &str) -> Option<&str> {
     let (name, port) = match host.strip_prefix('[') {
         Some(rest) => {
             let (address, after) = rest.split_once(']')?;
@@ -221,7 +256,7 @@ fn host_name(host: &str) -> Option<&str> {
 
 const HOST_HINT: &str =
     "call it by its IP address or localhost, or name the host in CLOUDFUNC_GATEWAY_HOSTS";
-const ORIGIN_HINT: &str = "functions have no address of their own for browsers yet; a server of yours can send the request, without the header Origin";
+const ORIGIN_HINT: &str = "web pages reach functions at the addresses of [http] in their manifests; a server of yours can send this request, without the header Origin";
 const SEVERAL: &str = "the request has several Authorization headers";
 const ADDRESS_HINT: &str =
     "revoke that token, and send another one in the header 'Authorization: Bearer <token>'";
@@ -234,19 +269,42 @@ pub type Shortcut = Arc<
     dyn Fn(Request, SentBy) -> Result<BoxFuture<'static, Response>, (Request, SentBy)> + Send + Sync,
 >;
 
+/// How a request has come to a port.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrived {
+    /// The address of the other end of its connection.
+    pub from: IpAddr,
+    /// The connection is one of TLS, which ends here.
+    pub is_tls: bool,
+    /// Its protocol: `HTTP/1.1` or `HTTP/2`.
+    pub protocol: &'static str,
+}
+
+/// Finds what answers a request by its head, if it is for a function; else the guard and the routes answer it. It is asked
+/// about every request, and first.
+pub type Functions = Arc<dyn Fn(&Request, Arrived) -> Option<Answering> + Send + Sync>;
+
+/// Answers the request that it was made for.
+pub type Answering = Box<dyn FnOnce(Request) -> BoxFuture<'static, Response> + Send>;
+
 /// The routes of a port, behind its guard.
 pub(super) struct Guarded {
     pub guard: Guard,
     pub routes: Router,
     pub shortcut: Option<Shortcut>,
+    pub functions: Option<Functions>,
     pub bodies: BodyBudget,
 }
 
 impl Guarded {
-    /// Lets a request from this address through, or answers 400, 401, 403, 429 when a token's requests come too fast, or 503
-    /// when others use up the budget for bodies, or it cannot be found out whose the token is. No answer is taken for a page
-    /// because of what its bytes look like.
-    pub async fn answer(&self, request: Request, from: IpAddr) -> Response {
+    /// Lets a request through, or answers 400, 401, 403, 429 when a token's requests come too fast, or 503 when others use up
+    /// the budget for bodies, or it cannot be found out whose the token is. No answer is taken for a page because of what its
+    /// bytes look like; those of functions say themselves what they are.
+    pub async fn answer(&self, request: Request, arrived: Arrived) -> Response {
+        if let Some(answering) = self.functions.as_ref().and_then(|find| find(&request, arrived)) {
+            return self.answered_by_function(request, answering).await;
+        }
+        let from = arrived.from;
         let is_open = matches!(request.uri().path(), "/healthz" | "/readyz" | "/health");
         let checked = match is_open {
             true => Ok(Checked::Unnamed),
@@ -267,19 +325,24 @@ impl Guarded {
         answer
     }
 
-    /// A client that is still sending would see a reset in place of the answer. One that waits for leave to send gets it at
-    /// once.
-    async fn refuse(&self, refused: Refused, request: Request, from: IpAddr) -> Response {
-        self.guard.tell(&refused, &request, from);
-        let is_waiting = request.headers().contains_key(header::EXPECT);
-        let mut body = request.into_body();
-        match refused.failure.0.status {
-            _ if is_waiting => {}
-            // A valid token, whose requests come too fast.
-            429 => throw_away(&mut body).await,
-            _ => throw_away_of_stranger(&mut body).await,
+    /// The function's own check of the sender comes after this: its body has room, or the request is refused.
+    async fn answered_by_function(&self, request: Request, answering: Answering) -> Response {
+        match self.bodies.enter(request) {
+            Ok((request, _taken)) => answering(request).await,
+            Err(mut body) => {
+                throw_away_of_stranger(&mut body).await;
+                Failure::from(self.bodies.used_up()).into_response()
+            }
         }
-        refused.failure.into_response()
+    }
+
+    async fn refuse(&self, because: Refused, request: Request, from: IpAddr) -> Response {
+        self.guard.tell(&because, request.method(), Some(request.uri().path()), from);
+        // 429: a valid token, whose requests come too fast.
+        let is_stranger = because.failure.0.status != 429;
+        let (head, body) = request.into_parts();
+        refused(&head.headers, body, is_stranger).await;
+        because.failure.into_response()
     }
 
     async fn routed(&self, mut request: Request, sent_by: Option<SentBy>) -> Response {

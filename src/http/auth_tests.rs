@@ -111,6 +111,10 @@ fn request(path: &str, token: &str) -> Request {
     request
 }
 
+fn arrived() -> Arrived {
+    Arrived { from: [192, 0, 2, 1].into(), is_tls: false, protocol: "HTTP/1.1" }
+}
+
 async fn text(answer: Response) -> bytes::Bytes {
     axum::body::to_bytes(answer.into_body(), 10_000).await.unwrap()
 }
@@ -131,16 +135,18 @@ async fn routes_and_the_shortcut_learn_who_has_sent_a_request_and_the_refused_ar
     let heard = refused.clone();
     let on_refusal: OnRefusal = Arc::new(move |refusal| {
         let caller = refusal.caller.unwrap_or("unknown");
-        let told = format!("{caller} {} {} {}", refusal.method, refusal.path, refusal.reason);
+        let path = refusal.path.unwrap_or("of a function");
+        let told = format!("{caller} {} {path} {}", refusal.method, refusal.reason);
         heard.lock().unwrap().push(told);
     });
     let guarded = Guarded {
         guard: Guard::public(Arc::new(Two), on_refusal),
         routes: Router::new().route("/route", axum::routing::get(route)),
         shortcut: Some(short),
+        functions: None,
         bodies: BodyBudget::of(1000),
     };
-    let from: IpAddr = "192.0.2.1".parse().unwrap();
+    let from = arrived();
     for (path, token, expected) in [
         ("/route", "one", "token one from 192.0.2.1"),
         ("/route", "two", "token two from 192.0.2.1"),
@@ -220,6 +226,7 @@ async fn the_body_of_a_refused_request_is_thrown_away_unless_its_sender_waits_fo
         guard: Guard::public(Arc::new(Two), on_refusal),
         routes: Router::new(),
         shortcut: None,
+        functions: None,
         bodies: BodyBudget::of(1000),
     };
     for (expect, expected) in [(None, 20 << 20), (Some("100-continue"), 0)] {
@@ -234,7 +241,50 @@ async fn the_body_of_a_refused_request_is_thrown_away_unless_its_sender_waits_fo
             request.headers_mut().insert("expect", expect.parse().unwrap());
         }
         *request.body_mut() = axum::body::Body::from_stream(futures_util::stream::iter(pieces));
-        let answer = guarded.answer(request, "192.0.2.1".parse().unwrap()).await;
+        let answer = guarded.answer(request, arrived()).await;
         assert_eq!((answer.status().as_u16(), *read.lock().unwrap()), (401, expected));
     }
+}
+
+#[tokio::test]
+async fn functions_are_asked_first_and_check_their_senders_themselves() {
+    let refused = Arc::new(Mutex::new(Vec::new()));
+    let heard = refused.clone();
+    let on_refusal: OnRefusal = Arc::new(move |refusal| {
+        let told = format!("{} {:?} {}", refusal.method, refusal.path, refusal.reason);
+        heard.lock().unwrap().push(told);
+    });
+    let guard = Guard::public(Arc::new(Two), on_refusal);
+    let of_function = guard.clone();
+    let functions: Functions = Arc::new(move |request, arrived| {
+        request.uri().path().strip_prefix("/function")?;
+        let guard = of_function.clone();
+        Some(Box::new(move |request| {
+            Box::pin(async move {
+                let (head, _) = request.into_parts();
+                match guard.sender(&head, arrived.from).await {
+                    Ok(sent_by) => sent_by.caller.name.clone().into_response(),
+                    Err(failure) => failure.into_response(),
+                }
+            })
+        }))
+    });
+    let bodies = BodyBudget::of(10);
+    let (routes, functions) = (Router::new(), Some(functions));
+    let guarded = Guarded { guard, routes, shortcut: None, functions, bodies };
+    let answered = async |request: Request| {
+        let answer = guarded.answer(request, arrived()).await;
+        (answer.status().as_u16(), text(answer).await)
+    };
+    // Neither its query nor its Origin is looked at here.
+    let mut known = request("/function?token=x", "two");
+    known.headers_mut().insert("origin", "https://app.example".parse().unwrap());
+    assert_eq!(answered(known).await, (200, "token two".into()));
+    assert_eq!(answered(request("/function", "three")).await.0, 401);
+    assert_eq!(answered(request("/other", "three")).await.0, 401);
+    let mut large = request("/function", "two");
+    *large.body_mut() = axum::body::Body::from("12345678901");
+    assert_eq!(answered(large).await.0, 503);
+    let expected = ["GET None no valid token", "GET Some(\"/other\") no valid token"];
+    assert_eq!(*refused.lock().unwrap(), expected);
 }

@@ -13,11 +13,11 @@ use bytes::Bytes;
 
 use super::{
     Answer, Failure, handler_headers,
-    web_server::{name_request, named_request, respond, responded},
+    web_server::{arrival, name_request, named_request, respond, responded},
 };
 use crate::model::{
-    Body, Call, CallAnswer, CallEnding, Ended, FunctionName, HttpRequest, InvocationId, Mode, Phase,
-    Phases, Problem, Start, State,
+    ArrivedBy, Body, Call, CallAnswer, CallEnding, Ended, FunctionName, HttpRequest, InvocationId, Mode,
+    Phase, Phases, Problem, Start, State,
     api::{Accepted, header as ours},
     code,
     message::MAX_BODY,
@@ -31,7 +31,7 @@ pub struct CallRequest {
     pub function: FunctionName,
     pub headers: HeaderMap,
     pub payload: Bytes,
-    /// The request that a web server gets; none where the caller has named none.
+    /// The request by HTTP; none where the caller has named none.
     pub http: Option<HttpRequest>,
 }
 
@@ -39,7 +39,10 @@ impl CallRequest {
     /// A call that came from another process, with the id that was chosen there.
     pub fn received(function: FunctionName, headers: HeaderMap, payload: Bytes) -> Answer<Self> {
         let id = text(&headers, ours::INVOCATION_ID).and_then(|id| id.parse().ok());
-        let (id, http) = (id.unwrap_or_else(InvocationId::new), named_request(&headers)?);
+        let (id, mut http) = (id.unwrap_or_else(InvocationId::new), named_request(&headers)?);
+        if let Some(arrival) = arrival(&headers)? {
+            http.get_or_insert_default().arrival = Some(arrival);
+        }
         Ok(Self { id, function, headers, payload, http })
     }
 
@@ -55,14 +58,23 @@ impl CallRequest {
     /// The call as the scheduler takes it.
     pub fn typed(self) -> Answer<Call> {
         let Self { id, function, headers, payload, http } = self;
-        let beside = http.as_ref().map_or(0, HttpRequest::size);
+        let beside = http.as_ref().map_or(0, size);
         let seen = handler_headers(&headers, payload.len(), beside)?;
         let content_type = headers.get(header::CONTENT_TYPE);
         let content_type =
             content_type.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-        let mode = if wants_async(&headers) { Mode::Async } else { Mode::Sync };
+        // By HTTP, `Prefer` is the function's to read.
+        let arrival = http.as_ref().and_then(|request| request.arrival.as_ref());
+        let is_call = arrival.is_none_or(|arrival| arrival.by == ArrivedBy::Call);
+        let mode = if is_call && wants_async(&headers) { Mode::Async } else { Mode::Sync };
         Ok(Call { id, function, payload, content_type, headers: seen, http, mode })
     }
+}
+
+/// Returns the bytes of a request that share the room of its headers.
+fn size(request: &HttpRequest) -> usize {
+    let parameters = request.arrival.iter().flat_map(|arrival| &arrival.parameters);
+    request.size() + parameters.map(|(name, value)| name.len() + value.len()).sum::<usize>()
 }
 
 fn wants_async(headers: &HeaderMap) -> bool {
@@ -204,7 +216,7 @@ fn phases(text: &str) -> Phases {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{HttpResponse, PhaseName};
+    use crate::model::{Arrival, HttpResponse, PhaseName};
 
     async fn there_and_back(answer: CallAnswer) -> Answer<CallAnswer> {
         read(answer.into_response()).await.expect("a whole body")
@@ -282,6 +294,35 @@ mod tests {
         assert_eq!((got.id, got.function, got.http), (id, function, http));
         assert_eq!((&got.payload[..], got.content_type, got.mode), (&b"body"[..], None, Mode::Sync));
         assert_eq!(got.headers.joined.into_keys().collect::<Vec<_>>(), ["content-length"]);
+    }
+
+    #[test]
+    fn a_request_by_http_is_sync_whatever_it_prefers_and_a_call_that_names_one_is_not() {
+        for (by, expected) in [
+            (None, Mode::Async),
+            (Some(ArrivedBy::Call), Mode::Async),
+            (Some(ArrivedBy::Name), Mode::Sync),
+            (Some(ArrivedBy::Address), Mode::Sync),
+        ] {
+            let arrival = by.map(|by| Arrival {
+                by,
+                protocol: "HTTP/1.1".to_owned(),
+                from: [192, 0, 2, 1].into(),
+                at_ms: 1,
+                route: None,
+                parameters: [("a".to_owned(), "b".repeat(1000))].into(),
+            });
+            let http = Some(HttpRequest { arrival: arrival.map(Box::new), ..HttpRequest::default() });
+            let mut headers = HeaderMap::new();
+            headers.insert("prefer", HeaderValue::from_static("respond-async"));
+            let (id, function) = (InvocationId::new(), "f".parse::<FunctionName>().unwrap());
+            let request =
+                CallRequest { id, function, headers, payload: Bytes::new(), http: http.clone() };
+            let (function, headers, payload) = request.sent();
+            let got = CallRequest::received(function, headers, payload).unwrap().typed().unwrap();
+            assert_eq!((got.mode, &got.http), (expected, &http), "{by:?}");
+            assert_eq!(size(&http.unwrap()), if by.is_some() { 1006 } else { 5 });
+        }
     }
 
     #[tokio::test]

@@ -66,8 +66,8 @@ pub struct Refusal<'r> {
     pub from: IpAddr,
     /// Its method.
     pub method: &'r Method,
-    /// Its path, as it was sent.
-    pub path: &'r str,
+    /// Its path, as it was sent; none for a request to a function by HTTP: a path of the function's.
+    pub path: Option<&'r str>,
     /// The reason, in words of ours: nothing that the sender has chosen.
     pub reason: &'static str,
 }

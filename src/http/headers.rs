@@ -19,6 +19,8 @@ const MAX_COUNT: usize = 90;
 
 /// The `Host` that the caller named, between gateway and scheduler.
 const HOST_OF_CALLER: HeaderName = HeaderName::from_static("cloudfunc-host");
+/// The `Authorization` of a caller that is the function's to read, between gateway and scheduler.
+const AUTHORIZATION_OF_CALLER: HeaderName = HeaderName::from_static("cloudfunc-authorization");
 /// The prefix of headers that are the platform's own, and no handler sees it.
 const OWN: &str = "cloudfunc-";
 
@@ -43,12 +45,7 @@ fn stays_here(name: &HeaderName) -> bool {
 
 /// The headers of a call that the gateway passes on; in its order, where a name has several values.
 pub fn end_to_end(mut headers: HeaderMap) -> Answer<HeaderMap> {
-    if headers.len() > MAX_COUNT {
-        return Err(too_large(format!(
-            "the request has {} headers, over the limit of {MAX_COUNT}",
-            headers.len()
-        )));
-    }
+    check_count(&headers)?;
     let named = named_by_connection(&headers);
     let goes =
         |name: &HeaderName| stays_here(name) || name.as_str().starts_with(OWN) || named.contains(name);
@@ -76,6 +73,34 @@ pub fn end_to_end(mut headers: HeaderMap) -> Answer<HeaderMap> {
         }
     }
     Ok(kept)
+}
+
+/// Returns the same, with the `Authorization` of a request whose token is not the platform's business.
+pub fn end_to_end_with_authorization(headers: HeaderMap) -> Answer<HeaderMap> {
+    let sent: Vec<_> = headers.get_all(header::AUTHORIZATION).iter().cloned().collect();
+    let mut kept = end_to_end(headers)?;
+    for value in sent {
+        kept.append(AUTHORIZATION_OF_CALLER, value);
+    }
+    Ok(kept)
+}
+
+/// Refuses several types of one body.
+pub fn one_type(headers: &HeaderMap) -> Answer<()> {
+    if headers.get_all(header::CONTENT_TYPE).iter().nth(1).is_some() {
+        let several = Problem::new(code::BAD_REQUEST, "the request has several Content-Type headers");
+        return Err(several.hint("send one").into());
+    }
+    Ok(())
+}
+
+/// Refuses more headers than another role reads.
+pub fn check_count(headers: &HeaderMap) -> Answer<()> {
+    if headers.len() <= MAX_COUNT {
+        return Ok(());
+    }
+    let count = headers.len();
+    Err(too_large(format!("the request has {count} headers, over the limit of {MAX_COUNT}")))
 }
 
 /// Headers that the caller's connection wants removed, and may.
@@ -127,6 +152,7 @@ fn shown(headers: &HeaderMap) -> impl Iterator<Item = (&str, &HeaderValue)> {
         // Written anew: what was sent may have been decoded.
         "content-length" => None,
         _ if *name == HOST_OF_CALLER => Some(("host", value)),
+        _ if *name == AUTHORIZATION_OF_CALLER => Some(("authorization", value)),
         "host" => None,
         text if stays_here(name) || text.starts_with(OWN) => None,
         text => Some((text, value)),
@@ -192,6 +218,19 @@ mod tests {
         ];
         assert_eq!(seen.joined.into_iter().collect::<Vec<_>>(), pairs(&expected));
         assert_eq!(seen.list, None, "nothing is lost in the map");
+    }
+
+    #[test]
+    fn authorization_reaches_a_handler_only_where_it_is_its_own_to_read() {
+        let sent = [
+            ("authorization", &b"Basic YTpi"[..]),
+            ("cloudfunc-authorization", b"forged"),
+            ("connection", b"authorization"),
+        ];
+        assert_eq!(seen(&sent).joined.get("authorization"), None);
+        let kept = end_to_end_with_authorization(headers(&sent)).unwrap();
+        let seen = handler_headers(&kept, 0, 0).unwrap();
+        assert_eq!(seen.joined.get("authorization").map(String::as_str), Some("Basic YTpi"));
     }
 
     #[test]

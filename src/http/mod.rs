@@ -31,21 +31,29 @@ mod whole_body;
 
 pub use client::client;
 
-pub use auth::{Guard, Shortcut, TOKEN_HINT};
+pub use auth::{
+    Answering, Arrived, FOREIGN_HOST, Functions, Guard, OF_A_PAGE, Shortcut, TOKEN_HINT, host_name,
+    one_host,
+};
 pub use call::CallRequest;
 pub use caller::{
     Authenticate, Authentication, CalledBy, OnRefusal, Refusal, Rejected, called_by, caller_header,
 };
 pub use document::{document, read_document};
 pub use encoding::{accepts_gzip, compressed, read_decoded};
-pub use headers::{check_room, end_to_end, handler_headers};
+pub use headers::{
+    check_count, check_room, end_to_end, end_to_end_with_authorization, handler_headers, one_type,
+};
 pub use peer::{Calls, Door, Peer, Unanswered};
 pub use problem::{Answer, Failure, check_reach, function_not_found};
 pub use progress::Bounds;
 pub use query::Query;
-pub use request::{function_name, payload_too_large, read_body, throw_away};
+pub use request::{
+    function_name, payload_too_large, read_body, read_body_without_trailers, refused, throw_away,
+    trailers_refused,
+};
 pub use routed::{At, FromPath, Routed, check_path, for_role, method_router};
 pub use sender::{CheckedToken, SentBy, TokenRefused};
 pub use serve::{Counts, Front, Ready, Served, Server, bind, drops_nothing, health_routes};
 pub use tls::Tls;
-pub use web_server::{is_of_web_server, named_request, with_how_to_name};
+pub use web_server::{as_sent, is_of_web_server, named_request, with_how_to_name};

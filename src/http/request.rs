@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::{
+    body::Body,
+    http::{HeaderMap, header},
+};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError};
 
@@ -26,13 +29,36 @@ pub fn payload_too_large() -> Problem {
 }
 
 /// The whole body, or the given problem when it is larger than `limit` bytes.
-pub async fn read_body(
-    mut body: Body,
+pub async fn read_body(body: Body, limit: usize, too_large: impl FnOnce() -> Problem) -> Answer<Bytes> {
+    Ok(collected(body, limit, too_large).await?.0)
+}
+
+/// Does the same, and refuses trailers: a function sees none, and would not know of what it does not see.
+pub async fn read_body_without_trailers(
+    body: Body,
     limit: usize,
     too_large: impl FnOnce() -> Problem,
 ) -> Answer<Bytes> {
+    match collected(body, limit, too_large).await? {
+        (bytes, false) => Ok(bytes),
+        (_, true) => Err(trailers_refused().into()),
+    }
+}
+
+/// Returns the refusal of a request with trailers.
+pub fn trailers_refused() -> Problem {
+    let detail = "the request has trailers, fields after its body, and functions do not get them";
+    Problem::new(code::BAD_REQUEST, detail).hint("send them as headers")
+}
+
+/// Returns the whole body, and whether trailers came after it.
+async fn collected(
+    mut body: Body,
+    limit: usize,
+    too_large: impl FnOnce() -> Problem,
+) -> Answer<(Bytes, bool)> {
     match read_whole(&mut body, limit).await {
-        Ok((bytes, _)) => Ok(bytes),
+        Ok(collected) => Ok(collected),
         Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
             throw_away(&mut body).await;
             Err(too_large().into())
@@ -77,6 +103,18 @@ pub async fn throw_away(body: &mut Body) {
 pub(super) async fn throw_away_of_stranger(body: &mut Body) {
     let swallowing = swallow(body, SWALLOW_OF_STRANGER);
     let _ = tokio::time::timeout(SWALLOW_OF_STRANGER_TIMEOUT, swallowing).await;
+}
+
+/// Lets the body of a refused request come: a client that is still sending would see a reset in place of the answer. One that
+/// waits for leave to send gets it at once.
+pub async fn refused(headers: &HeaderMap, mut body: Body, is_stranger: bool) {
+    if headers.contains_key(header::EXPECT) {
+        return;
+    }
+    match is_stranger {
+        true => throw_away_of_stranger(&mut body).await,
+        false => throw_away(&mut body).await,
+    }
 }
 
 async fn swallow(body: &mut Body, most: usize) {

@@ -3,17 +3,25 @@
 
 use axum::{
     body::Body as HttpBody,
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::Response,
 };
 use bytes::Bytes;
 
 use super::{Answer, Failure};
-use crate::model::{HttpRequest, HttpResponse, Problem, api::header as ours, code};
+use crate::model::{Arrival, HttpRequest, HttpResponse, Problem, api::header as ours, code};
 
 const METHOD: HeaderName = HeaderName::from_static(ours::HTTP_METHOD);
 const PATH: HeaderName = HeaderName::from_static(ours::HTTP_PATH);
 const OUTCOME: HeaderName = HeaderName::from_static(ours::OUTCOME);
+const ARRIVAL: HeaderName = HeaderName::from_static(ours::HTTP_ARRIVAL);
+
+/// Headers of a function that the answers between processes have themselves, and their names there. `content-length` is that
+/// of an answer to HEAD.
+const RENAMED: [(&str, &str); 2] = [
+    ("content-length", "cloudfunc-function-content-length"),
+    ("server-timing", "cloudfunc-function-server-timing"),
+];
 
 /// The names as the documents have them.
 const METHOD_SHOWN: &str = "Cloudfunc-Http-Method";
@@ -56,8 +64,28 @@ fn bad_request(detail: String) -> Failure {
     Problem::new(code::BAD_REQUEST, detail).into()
 }
 
-/// Writes what [`named_request`] reads.
+/// Returns where a request has come from, as the gateway tells it; none from a gateway of an earlier version.
+pub(super) fn arrival(headers: &HeaderMap) -> Answer<Option<Box<Arrival>>> {
+    let Some(value) = headers.get(ARRIVAL) else { return Ok(None) };
+    serde_json::from_slice(value.as_bytes()).map(Some).map_err(|error| {
+        tracing::error!(%error, "a request says where it has come from in a way that cannot be read");
+        bad_request(format!("the header {ARRIVAL} is not one that a gateway of this version writes"))
+    })
+}
+
+/// Returns an arrival as [`arrival`] reads it.
+fn arrival_header(arrival: &Arrival) -> HeaderValue {
+    let text = serde_json::to_string(arrival).expect("an arrival is plain data");
+    // The one control character that JSON takes as it is, and a header does not.
+    let text = if text.contains('\x7f') { text.replace('\x7f', "\\u007f") } else { text };
+    HeaderValue::from_bytes(text.as_bytes()).expect("JSON is a header's value")
+}
+
+/// Writes what [`named_request`] and [`arrival`] read.
 pub(super) fn name_request(request: &HttpRequest, headers: &mut HeaderMap) {
+    if let Some(arrival) = &request.arrival {
+        headers.insert(ARRIVAL, arrival_header(arrival));
+    }
     for (name, text) in [(METHOD, request.method.clone()), (PATH, request.target())] {
         // It was read from a header, or checked as if it had been.
         if let Ok(value) = HeaderValue::try_from(text) {
@@ -68,18 +96,15 @@ pub(super) fn name_request(request: &HttpRequest, headers: &mut HeaderMap) {
 
 /// Writes a response: status, end-to-end headers and body as the server sent them, and whether it is a failure.
 pub(super) fn respond(response: &HttpResponse, body: Bytes) -> Response {
-    let status = StatusCode::from_u16(response.status).ok().filter(|status| !status.is_informational());
-    let status = status.unwrap_or(StatusCode::BAD_GATEWAY);
-    let has_body =
-        !matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED);
-    let mut answer = Response::new(HttpBody::from(if has_body { body } else { Bytes::new() }));
-    *answer.status_mut() = status;
+    let mut answer = with_body(response.status, body);
     let headers = answer.headers_mut();
     for (name, value) in &response.headers {
-        if let (Ok(name), Some(value)) = (HeaderName::try_from(name.as_str()), bytes_of(value))
-            && ours::is_of_server(name.as_str())
-        {
-            headers.append(name, value);
+        let renamed = RENAMED.iter().find(|(of_function, _)| of_function == name);
+        let is_of_server = ours::is_of_server(name.as_str());
+        if let Some((_, here)) = renamed {
+            append(headers, here, value);
+        } else if is_of_server {
+            append(headers, name, value);
         }
     }
     let outcome = if response.is_failure() { "failed" } else { "succeeded" };
@@ -90,9 +115,55 @@ pub(super) fn respond(response: &HttpResponse, body: Bytes) -> Response {
 /// Reads what [`respond`] wrote; none for an answer of the platform itself.
 pub(super) fn responded(status: StatusCode, headers: &HeaderMap) -> Option<HttpResponse> {
     headers.get(OUTCOME)?;
-    let of_server = headers.iter().filter(|(name, _)| ours::is_of_server(name.as_str()));
-    let headers = of_server.map(|(name, value)| (name.as_str().to_owned(), text_of(value))).collect();
-    Some(HttpResponse { status: status.as_u16(), headers })
+    let of_server = headers.iter().filter_map(|(name, value)| {
+        let renamed = RENAMED.iter().find(|(_, here)| *here == name.as_str());
+        let name = match renamed {
+            Some((of_function, _)) => *of_function,
+            None => Some(name.as_str()).filter(|name| ours::is_of_server(name))?,
+        };
+        Some((name.to_owned(), text_of(value)))
+    });
+    Some(HttpResponse { status: status.as_u16(), headers: of_server.collect() })
+}
+
+/// Makes the response to a request by HTTP, with nothing in it but what its function has sent. HEAD has the length that the
+/// function says, or that of the body that it sends all the same.
+pub fn as_sent(response: &HttpResponse, body: Bytes, is_head: bool) -> Response {
+    let length = (is_head && !body.is_empty()).then_some(body.len());
+    let mut answer = with_body(response.status, if is_head { Bytes::new() } else { body });
+    let status = answer.status();
+    let headers = answer.headers_mut();
+    for (name, value) in &response.headers {
+        let is_length_of_head =
+            is_head && name == "content-length" && status != StatusCode::NOT_MODIFIED;
+        if is_length_of_head || name == "server-timing" || ours::is_of_server(name.as_str()) {
+            append(headers, name, value);
+        }
+    }
+    if let Some(length) = length
+        && !headers.contains_key(header::CONTENT_LENGTH)
+    {
+        headers.insert(header::CONTENT_LENGTH, length.into());
+    }
+    answer
+}
+
+/// Makes a response without headers; a status that is of a connection becomes 502, and one that has no body gets none.
+fn with_body(status: u16, body: Bytes) -> Response {
+    let status = StatusCode::from_u16(status).ok().filter(|status| !status.is_informational());
+    let status = status.unwrap_or(StatusCode::BAD_GATEWAY);
+    let has_body =
+        !matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED);
+    let mut answer = Response::new(HttpBody::from(if has_body { body } else { Bytes::new() }));
+    *answer.status_mut() = status;
+    answer
+}
+
+/// Adds a header, unless its name or its value cannot be sent.
+fn append(headers: &mut HeaderMap, name: &str, value: &str) {
+    if let (Ok(name), Some(value)) = (HeaderName::try_from(name), bytes_of(value)) {
+        headers.append(name, value);
+    }
 }
 
 /// Returns the bytes of Latin-1 text; of text with other characters, its UTF-8.
@@ -114,6 +185,7 @@ pub fn is_of_web_server(answer: &Response) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ArrivedBy;
 
     fn headers(list: &[(&str, &str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -198,7 +270,7 @@ mod tests {
                 ("transfer-encoding", "chunked"),
                 ("content-length", "99"),
                 ("cloudfunc-instance", "forged"),
-                ("server-timing", "forged"),
+                ("server-timing", "own"),
                 ("not a name", "x"),
             ],
         );
@@ -206,9 +278,65 @@ mod tests {
         assert_eq!(answer.status(), StatusCode::NOT_FOUND);
         assert_eq!(answer.headers()["cloudfunc-outcome"], "succeeded");
         assert_eq!(answer.headers()["x-latin"].as_bytes(), b"caf\xe9");
-        let kept = [("set-cookie", "a=1"), ("set-cookie", "b=2"), ("x-latin", "caf\u{e9}")];
+        assert_eq!(
+            (answer.headers().get("content-length"), answer.headers().get("server-timing")),
+            (None, None)
+        );
+        let kept = [
+            ("set-cookie", "a=1"),
+            ("set-cookie", "b=2"),
+            ("x-latin", "caf\u{e9}"),
+            ("content-length", "99"),
+            ("server-timing", "own"),
+        ];
         assert_eq!(responded(answer.status(), answer.headers()), Some(response(404, &kept)));
         assert_eq!(responded(StatusCode::OK, &headers(&kept)), None, "without the word for its outcome");
+    }
+
+    #[tokio::test]
+    async fn a_response_by_http_has_what_its_function_has_sent_and_head_its_length() {
+        let sent = [
+            ("server-timing", "own"),
+            ("cloudfunc-start", "forged"),
+            ("content-length", "99"),
+            ("etag", "1"),
+        ];
+        let as_sent = async |status, list: &[(&str, &str)], body: &'static [u8], is_head| {
+            let answer = as_sent(&response(status, list), Bytes::from_static(body), is_head);
+            let headers = answer.headers().iter();
+            let headers: Vec<_> =
+                headers.map(|(name, value)| format!("{name}: {}", text_of(value))).collect();
+            (headers.join(", "), axum::body::to_bytes(answer.into_body(), 100).await.unwrap().len())
+        };
+        let own = |text: &str, length| (text.to_owned(), length);
+        assert_eq!(as_sent(200, &sent, b"body", false).await, own("server-timing: own, etag: 1", 4));
+        let with_length = "server-timing: own, content-length: 99, etag: 1";
+        assert_eq!(as_sent(200, &sent, b"", true).await, own(with_length, 0));
+        assert_eq!(as_sent(200, &[], b"body", true).await, own("content-length: 4", 0));
+        assert_eq!(as_sent(200, &[], b"", true).await, own("", 0));
+        assert_eq!(as_sent(304, &sent, b"", true).await, own("server-timing: own, etag: 1", 0));
+    }
+
+    #[test]
+    fn an_arrival_passes_between_processes_whatever_a_path_has_in_it() {
+        let parameters = [("id".to_owned(), "\u{7f}\0\"é\n".to_owned())].into();
+        let arrival = Arrival {
+            by: ArrivedBy::Address,
+            protocol: "HTTP/2".to_owned(),
+            from: "2001:db8::1".parse().unwrap(),
+            at_ms: 1,
+            route: Some("ANY /users/{id}".to_owned()),
+            parameters,
+        };
+        let request = HttpRequest { arrival: Some(Box::new(arrival)), ..HttpRequest::default() };
+        let mut written = HeaderMap::new();
+        name_request(&request, &mut written);
+        assert_eq!(super::arrival(&written).unwrap(), request.arrival);
+        assert_eq!(super::arrival(&HeaderMap::new()).unwrap(), None);
+        let Failure(problem) = super::arrival(&headers(&[(ours::HTTP_ARRIVAL, "{}")])).unwrap_err();
+        let detail =
+            "the header cloudfunc-http-arrival is not one that a gateway of this version writes";
+        assert_eq!((problem.status, problem.detail.as_str()), (400, detail));
     }
 
     #[tokio::test]

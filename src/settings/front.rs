@@ -1,9 +1,6 @@
 //! The settings of what the world sees of a gateway: its public port, TLS, and the proxies in front of it.
 
-use std::{
-    net::IpAddr,
-    path::PathBuf,
-};
+use std::{net::IpAddr, path::PathBuf};
 
 use super::{Settings, SettingsError, absolute};
 

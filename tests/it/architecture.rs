@@ -209,6 +209,8 @@ const LIBRARIES: &[(&str, &str)] = &[
 
 /// Decisions without I/O, tasks or a clock of their own: time is an argument.
 const PURE: &[&str] = &[
+    "gateway/functions/addresses.rs",
+    "gateway/functions/cors.rs",
     "manager/instance/advice.rs",
     "manager/instance/of_programs.rs",
     "manager/pool/checks.rs",

@@ -25,7 +25,7 @@ const UNKNOWN_HINT: &str =
     "it may have been revoked or mistyped; an admin makes another one with 'cloudfunc token create'";
 const HOST_HINT: &str =
     "call it by its IP address or localhost, or name the host in CLOUDFUNC_GATEWAY_HOSTS";
-const ORIGIN_HINT: &str = "functions have no address of their own for browsers yet; a server of yours can send the request, without the header Origin";
+const ORIGIN_HINT: &str = "web pages reach functions at the addresses of [http] in their manifests; a server of yours can send this request, without the header Origin";
 const SLOW: &str = "import time\n\ndef handler(event):\n    print('begun', event)\n    time.sleep(event)\n    return 'done'\n";
 
 on_stack! {

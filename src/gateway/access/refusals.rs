@@ -18,11 +18,11 @@ use axum::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::row::row;
+use super::row::{row, shown};
 use crate::{
     http::{Peer, Refusal, SentBy},
     model::{
-        AuditOutcome, NewAuditEntry, TokenRole,
+        AuditOutcome, FunctionName, NewAuditEntry, TokenRole,
         audit::action,
         route::{self, Endpoint},
     },
@@ -38,6 +38,8 @@ const KINDS_OF_ADDRESS: usize = 20;
 /// The same of known callers together, and of each.
 const KNOWN_KINDS: usize = 1000;
 const KINDS_OF_CALLER: usize = 50;
+const TO_FUNCTION: &str = "an HTTP request to a function";
+const WITHOUT_ROUTE: &str = "a request without a route";
 /// The others of a sender are counted as one, with this detail.
 const FURTHER: &str = "further refusals";
 /// The most entries that wait for a registry that is away. The oldest go first.
@@ -280,10 +282,8 @@ impl Refusals {
 
     /// Adds a request that the guard does not let in. Its path is not kept: the token may stand in it.
     pub fn of_guard(&self, refusal: &Refusal<'_>) {
-        let route = match row(refusal.method, refusal.path) {
-            Some(row) => shown(row),
-            None => "a request without a route".to_owned(),
-        };
+        let of_path = |path| row(refusal.method, path).map_or_else(|| WITHOUT_ROUTE.to_owned(), shown);
+        let route = refusal.path.map_or_else(|| TO_FUNCTION.to_owned(), of_path);
         let detail = detail(&route, Some(refusal.reason));
         let (caller, from) = (refusal.caller.unwrap_or(UNKNOWN).to_owned(), Some(refusal.from));
         self.add(Kind { caller, role: None, from, target: None, detail });
@@ -298,9 +298,17 @@ impl Refusals {
         target: Option<String>,
         why: Option<&str>,
     ) {
+        self.of_known(sent_by, target, detail(&shown(endpoint), why));
+    }
+
+    /// Adds a request by HTTP of a known caller to a function, with the answer in words.
+    pub fn of_function(&self, sent_by: &SentBy, function: &FunctionName, why: &str) {
+        self.of_known(sent_by, Some(function.to_string()), detail(TO_FUNCTION, Some(why)));
+    }
+
+    fn of_known(&self, sent_by: &SentBy, target: Option<String>, detail: String) {
         let (caller, role) = (sent_by.caller.name.clone(), Some(sent_by.caller.role));
-        let (from, detail) = (Some(sent_by.from), detail(&shown(endpoint), why));
-        self.add(Kind { caller, role, from, target, detail });
+        self.add(Kind { caller, role, from: Some(sent_by.from), target, detail });
     }
 
     fn add(&self, kind: Kind) {
@@ -378,11 +386,6 @@ impl Refusals {
     fn collected(&self) -> MutexGuard<'_, Collected> {
         self.collected.lock().expect("no holder panics")
     }
-}
-
-/// A row in words: `GET /v1/functions/{function}`.
-fn shown(row: &Endpoint) -> String {
-    format!("{} {}", Method::from(row.method), row.path)
 }
 
 fn detail(route: &str, why: Option<&str>) -> String {

@@ -172,9 +172,10 @@ async fn entries_name_caller_route_and_target_and_wait_for_a_registry_that_is_aw
     let refusals = Refusals::new(peer);
     let from: IpAddr = "192.0.2.1".parse().unwrap();
     let refuse = |method: &Method, path: &str| {
-        refusals.of_guard(&Refusal { caller: None, from, method, path, reason: "no valid token" });
+        let (path, reason) = (Some(path), "no valid token");
+        refusals.of_guard(&Refusal { caller: None, from, method, path, reason });
     };
-    let (method, path, reason) = (&Method::GET, "/v1/functions", "a token without a role");
+    let (method, path, reason) = (&Method::GET, Some("/v1/functions"), "a token without a role");
     refusals.of_guard(&Refusal { caller: Some("oidc bob"), from, method, path, reason });
     refuse(&Method::DELETE, "/v1/tokens/ci");
     refuse(&Method::GET, "/v1/functions/cf_Secret");
@@ -186,6 +187,9 @@ async fn entries_name_caller_route_and_target_and_wait_for_a_registry_that_is_aw
     refusals.of_caller(&sent_by, prune, None, Some(&"x".repeat(1000)));
     refusals.of_caller(&sent_by, logs, Some("f".to_owned()), None);
     refusals.of_caller(&sent_by, logs, Some("f".to_owned()), None);
+    refusals.of_function(&sent_by, &"f".parse().unwrap(), "it is for others");
+    let (method, path, reason) = (&Method::PATCH, None, "no token");
+    refusals.of_guard(&Refusal { caller: None, from, method, path, reason });
     refusals.tell(true).await;
     assert!(stored.lock().unwrap().is_empty());
     *status.lock().unwrap() = StatusCode::NO_CONTENT;
@@ -214,9 +218,11 @@ async fn entries_name_caller_route_and_target_and_wait_for_a_registry_that_is_aw
             "oidc bob none - GET /v1/functions: a token without a role × 1",
             long.as_str(),
             "token ci invoke f GET /v1/logs × 2",
+            "token ci invoke f an HTTP request to a function: it is for others × 1",
             "unknown none - DELETE /v1/tokens/{token}: no valid token × 1",
             "unknown none - GET /v1/functions/{function}: no valid token × 1",
             "unknown none - a request without a route: no valid token × 1",
+            "unknown none - an HTTP request to a function: no token × 1",
         ]
     );
 }

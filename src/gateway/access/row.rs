@@ -11,6 +11,11 @@ pub fn row(method: &Method, path: &str) -> Option<&'static Endpoint> {
     rows.find(|row| is_of(row, path))
 }
 
+/// Returns a row in words: `GET /v1/functions/{function}`.
+pub fn shown(row: &Endpoint) -> String {
+    format!("{} {}", Method::from(row.method), row.path)
+}
+
 /// Returns whether a path is one of this row's.
 fn is_of(row: &Endpoint, path: &str) -> bool {
     let (mut wanted, mut given) = (row.path.split('/'), path.split('/'));
