@@ -300,7 +300,8 @@ impl Guarded {
     /// Lets a request through, or answers 400, 401, 403, 429 when a token's requests come too fast, or 503 when others use up
     /// the budget for bodies, or it cannot be found out whose the token is. No answer is taken for a page because of what its
     /// bytes look like; those of functions say themselves what they are.
-    pub async fn answer(&self, request: Request, arrived: Arrived) -> Response {
+    pub async fn answer(&self, mut request: Request, arrived: Arrived) -> Response {
+        take_authority(&mut request);
         if let Some(answering) = self.functions.as_ref().and_then(|find| find(&request, arrived)) {
             return self.answered_by_function(request, answering).await;
         }
@@ -358,6 +359,14 @@ impl Guarded {
         // A router is always ready, and cheap to clone.
         let Ok(answer) = self.routes.clone().call(request).await;
         answer
+    }
+}
+
+/// HTTP/2 has the host beside the path. Where HTTP/1.1 has it there, the header does not count (RFC 9112, 3.2.2).
+fn take_authority(request: &mut Request) {
+    let host = request.uri().authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok());
+    if let Some(host) = host {
+        request.headers_mut().insert(header::HOST, host);
     }
 }
 

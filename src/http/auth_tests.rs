@@ -155,6 +155,13 @@ async fn routes_and_the_shortcut_learn_who_has_sent_a_request_and_the_refused_ar
     ] {
         assert_eq!(text(guarded.answer(request(path, token), from).await).await, expected);
     }
+    // As HTTP/2 has it.
+    let mut without_host = request("https://localhost:8443/route", "one");
+    without_host.headers_mut().remove("host");
+    assert_eq!(guarded.answer(without_host, from).await.status().as_u16(), 200);
+    let foreign = request("https://evil.example/route", "one");
+    assert_eq!(guarded.answer(foreign, from).await.status().as_u16(), 403);
+    assert_eq!(refused.lock().unwrap().pop().as_deref(), Some("unknown GET /route a foreign Host"));
     assert!(refused.lock().unwrap().is_empty());
     let answer = guarded.answer(request("/route", "three"), from).await;
     assert_eq!(answer.status().as_u16(), 401);

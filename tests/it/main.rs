@@ -32,6 +32,7 @@ mod function_failures;
 mod growth;
 mod helper;
 mod helper_lambda;
+mod http_addresses;
 mod http_api;
 mod http_functions;
 mod inner_tasks;

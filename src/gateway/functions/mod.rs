@@ -130,7 +130,7 @@ impl Port {
             Ok(read) => read,
             Err(unfit) => return Some(Answered::Refused(unfit_path(unfit))),
         };
-        let host = called_name(request.uri().authority().map(|host| host.as_str()), request.headers());
+        let host = called_name(request.headers());
         let preflight = preflight_for(request.method(), request.headers());
         let method = preflight.unwrap_or(request.method().as_str());
         match table.find(&host, &read, method) {
@@ -146,7 +146,6 @@ impl Port {
 
     async fn answer(self: Arc<Self>, found: Answered, request: Request, arrived: Arrived) -> Response {
         let (mut head, body) = request.into_parts();
-        take_authority(&mut head);
         join_cookies(&mut head.headers);
         match found {
             Answered::By(aim) => self.answered_by(aim, head, body, arrived).await,
@@ -177,18 +176,10 @@ fn unfit_path(unfit: UnfitPath) -> Failure {
 }
 
 /// Returns the name of the host that a request calls, in lower case and without a port; an empty text if it has none.
-fn called_name(authority: Option<&str>, headers: &HeaderMap) -> String {
+fn called_name(headers: &HeaderMap) -> String {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let name = authority.or(host).and_then(host_name).unwrap_or_default();
+    let name = host.and_then(host_name).unwrap_or_default();
     name.trim_end_matches('.').to_ascii_lowercase()
-}
-
-/// HTTP/2 has the host beside the path. Where HTTP/1.1 has it there, the header does not count.
-fn take_authority(head: &mut Parts) {
-    let host = head.uri.authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok());
-    if let Some(host) = host {
-        head.headers.insert(header::HOST, host);
-    }
 }
 
 /// HTTP/2 may divide `Cookie` into several, and servers of HTTP/1.1 read one (RFC 9113, 8.2.3).

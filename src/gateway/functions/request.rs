@@ -67,7 +67,7 @@ impl Aim {
     }
 
     /// The methods that a preflight is told: those of the address, or the one that it asks for.
-    fn methods<'m>(&'m self, asked: &'m str) -> String {
+    fn methods(&self, asked: &str) -> String {
         let listed = self.function.as_ref().filter(|_| self.target.is_some());
         match listed.map(|function| &function.http.methods) {
             Some(methods) if !methods.is_empty() => methods.join(", "),
@@ -102,7 +102,8 @@ impl Port {
             && let Some(asked) = preflight_for(&head.method, &head.headers)
         {
             let fields = text(&head, header::ACCESS_CONTROL_REQUEST_HEADERS);
-            return answer::preflight(allowed, origin, &aim.methods(asked), fields.as_deref());
+            let methods = aim.methods(asked);
+            return self.apart(answer::preflight(allowed, origin, &methods, fields.as_deref()));
         }
         let (has_cors, is_head) = (!aim.cors().is_empty(), head.method == Method::HEAD);
         let mut answer = self.called(aim, head, body, &way).await;

@@ -99,17 +99,13 @@ async fn what_is_refused_or_answered_by_the_gateway_does_not_reach_the_function(
 }
 
 #[test]
-fn host_and_cookies_of_http_2_are_made_into_those_of_http_1() {
-    let mut request = request("GET", "http://App.Example:8443/a", &[]);
+fn cookies_of_http_2_are_made_into_one_header() {
+    let mut headers = HeaderMap::new();
+    headers.append("host", HeaderValue::from_static("App.Example.:8443"));
     for cookie in ["a=1", "b=2"] {
-        request.headers_mut().append("cookie", HeaderValue::from_static(cookie));
+        headers.append("cookie", HeaderValue::from_static(cookie));
     }
-    let name = called_name(request.uri().authority().map(|host| host.as_str()), request.headers());
-    assert_eq!(name, "app.example");
-    let (mut head, _) = request.into_parts();
-    take_authority(&mut head);
-    join_cookies(&mut head.headers);
-    assert_eq!(head.headers["host"], "App.Example:8443");
-    let cookies: Vec<_> = head.headers.get_all("cookie").iter().collect();
-    assert_eq!(cookies, ["a=1; b=2"]);
+    assert_eq!(called_name(&headers), "app.example");
+    join_cookies(&mut headers);
+    assert_eq!(headers.get_all("cookie").iter().collect::<Vec<_>>(), ["a=1; b=2"]);
 }
