@@ -164,8 +164,13 @@ fn an_empty_variable_of_a_token_is_not_replaced_by_another_token() {
 fn a_token_in_place_of_its_file_is_not_repeated() {
     let token = format!("cf_{}", "x".repeat(43));
     let env = |_: &str| None;
-    let given =
-        Given { url: Some(DEFAULT_URL), token_file: Some(Path::new(&token)), platform: None, ca: None, env: &env };
+    let given = Given {
+        url: Some(DEFAULT_URL),
+        token_file: Some(Path::new(&token)),
+        platform: None,
+        ca: None,
+        env: &env,
+    };
     let error = given.resolve().map_err(|error| error.to_string()).unwrap_err();
     assert_eq!(
         error,

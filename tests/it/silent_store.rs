@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use cloudfunc::{
     clock::Clock,
-    http::{self, Door, Guard, Server},
+    http::{self, Door, Front, Guard, Server},
     model::{InvocationId, PlatformName},
     queue, scheduler,
     settings::Limits,
@@ -98,7 +98,8 @@ async fn callers_of_a_scheduler_that_has_just_started_are_all_answered_in_the_ti
     proxy.pause(true);
     let listener = http::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listener.local_addr().unwrap();
-    let server = Server { listener, guard: Guard::new("token"), door: Door::default() };
+    let server =
+        Server { listener, guard: Guard::new("token"), door: Door::default(), front: Front::default() };
     let backends = scheduler::Backends { platform, store: store.clone(), queue: queue.clone() };
     let (limits, shutdown) = (Limits::default(), Shutdown::default());
     let running =

@@ -16,7 +16,7 @@ use cloudfunc::{
     app::{Host, Role},
     client::Client,
     clock::Clock,
-    http::{self, Door, Guard, Server},
+    http::{self, Door, Front, Guard, Server},
     keyring::Keyring,
     manager,
     model::{
@@ -78,7 +78,12 @@ impl Beside {
             usual: Vec::new(),
         };
         let listener = http::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
-        let server = Server { listener, guard: Guard::new("token"), door: Door::default() };
+        let server = Server {
+            listener,
+            guard: Guard::new("token"),
+            door: Door::default(),
+            front: Front::default(),
+        };
         let (limits, data_dir) = (platform.platform.limits, folder.path().to_owned());
         let shutdown = Shutdown::default();
         let run = manager::run(backends, owner, limits, data_dir, server, shutdown.clone());
