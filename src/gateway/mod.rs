@@ -5,6 +5,7 @@ mod access;
 mod classic;
 mod forward;
 mod oidc;
+mod openapi;
 mod router;
 mod v1;
 

@@ -1,5 +1,5 @@
 //! The one authorisation layer: every request to a port of a role passes through [`Guarded::answer`]; `/healthz`,
-//! `/readyz` and the classic `/health` need no token.
+//! `/readyz` and the classic `/health` need no token, and neither does `/openapi.json` of the gateway.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -88,6 +88,19 @@ impl Guard {
     pub fn with_hosts(mut self, hosts: Vec<String>) -> Self {
         self.hosts = hosts.into();
         self
+    }
+
+    /// Returns whether a request needs no token. The description of a public port is open to all, and tells more to the holders
+    /// of a token.
+    fn is_open(&self, path: &str, headers: &HeaderMap) -> bool {
+        match path {
+            "/healthz" | "/readyz" | "/health" => true,
+            "/openapi.json" => {
+                let is_public = matches!(self.tokens, Tokens::Callers { .. });
+                is_public && !headers.contains_key(header::AUTHORIZATION)
+            }
+            _ => false,
+        }
     }
 
     fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<Checked, Refused> {
@@ -242,7 +255,7 @@ impl Guarded {
     /// when others use up the budget for bodies, or it cannot be found out whose the token is. No answer is taken for a page
     /// because of what its bytes look like.
     pub async fn answer(&self, request: Request, from: IpAddr) -> Response {
-        let is_open = matches!(request.uri().path(), "/healthz" | "/readyz" | "/health");
+        let is_open = self.guard.is_open(request.uri().path(), request.headers());
         let checked = match is_open {
             true => Ok(Checked::Unnamed),
             false => self.guard.check(request.uri(), request.headers()),
