@@ -12,15 +12,23 @@ use axum::{
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
-use serde_json::{json, value::RawValue};
 
 use super::{
     Admitted, Gateway,
     v1::{noted, tell_caller},
 };
 use crate::{
-    http::{Answer, CallRequest, Query, SentBy, payload_too_large, read_decoded, read_document},
-    model::{CallAnswer, FunctionName, InvocationId, Problem, code, message::MAX_BODY, route::Endpoint},
+    http::{
+        Answer, CallRequest, Query, SentBy, payload_too_large, read_decoded,
+        read_document,
+    },
+    model::{
+        CallAnswer, FunctionName, InvocationId, Problem,
+        api::{ClassicInvoke, ClassicInvoked},
+        code,
+        message::MAX_BODY,
+        route::Endpoint,
+    },
     payload,
 };
 
@@ -71,12 +79,6 @@ fn name_in(document: &Bytes) -> Answer<FunctionName> {
     Ok(name)
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Invoke {
-    payload: Option<Box<RawValue>>,
-}
-
 /// `POST /invoke/{name} {"payload": {…}}` → 202 `{message, function, id}`.
 pub fn invoke(
     gateway: Arc<Gateway>,
@@ -103,7 +105,7 @@ async fn invoked(
     let (mut parts, body) = request.into_parts();
     let order = read_document(&mut parts.headers, body, MAX_BODY + ENVELOPE, SHAPE).await?;
     gateway.check_again(sent_by, endpoint, Some(&name)).await?;
-    let Invoke { payload } = order;
+    let ClassicInvoke { payload } = order;
     let payload = payload.map_or_else(|| "{}".to_owned(), |payload| payload.get().to_owned());
     if payload.len() > MAX_BODY {
         return Err(payload_too_large().into());
@@ -117,7 +119,7 @@ async fn invoked(
     match gateway.scheduler.call(request).await? {
         CallAnswer::Accepted(id) => {
             let message = format!("Function {name} invoked");
-            let body = json!({ "message": message, "function": name, "id": id });
+            let body = ClassicInvoked { function: name, id, message };
             Ok((StatusCode::ACCEPTED, Json(body)).into_response())
         }
         ended @ CallAnswer::Ended(_) => Ok(ended.into_response()),

@@ -6,6 +6,7 @@ mod classic;
 mod forward;
 mod functions;
 mod oidc;
+mod openapi;
 mod router;
 mod v1;
 
@@ -45,6 +46,7 @@ struct Gateway {
     /// The proxies in front of it.
     trusted_proxies: TrustedProxies,
     clock: Clock,
+    addresses: Arc<Addresses>,
     stop: CancellationToken,
 }
 
@@ -84,7 +86,9 @@ pub async fn run(
         }
     };
     let (refusals, registry) = (access.refusals(), upstreams.registry.clone());
+    let addresses = Arc::new(Addresses::default());
     let gateway = Arc::new(Gateway {
+        addresses: addresses.clone(),
         registry: Upstream::new("registry", upstreams.registry, queue_wait, give_up.clone()),
         scheduler: Upstream::new("scheduler", upstreams.scheduler, queue_wait, give_up),
         refusals: refusals.clone(),
@@ -94,7 +98,6 @@ pub async fn run(
         platform: upstreams.platform,
     });
     tracing::info!("gateway ready");
-    let addresses = Arc::new(Addresses::default());
     let functions = |server: &Server, is_public| {
         let (gateway, guard, addresses) = (gateway.clone(), server.guard.clone(), addresses.clone());
         Some(functions::on(Port { gateway, guard, addresses, is_public }))
@@ -175,6 +178,7 @@ impl Gateway {
             scheduler: upstream("scheduler"),
             refusals: Arc::new(Refusals::new(peer())),
             trusted_proxies: TrustedProxies::default(),
+            addresses: Arc::default(),
             clock: Clock::system(),
             stop: CancellationToken::new(),
         })

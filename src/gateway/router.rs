@@ -5,22 +5,23 @@ use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    extract::{RawPathParams, Request, State},
+    extract::{RawPathParams, Request, State, rejection::RawPathParamsRejection},
     http::header,
     response::Response,
     routing::get,
 };
 use futures_util::future::BoxFuture;
-use serde_json::json;
 
-use super::{Admitted, Gateway, classic, v1};
+use super::{Admitted, Gateway, classic, openapi, v1};
 use crate::{
     http::{
-        Answer, FromPath as _, SentBy, TOKEN_HINT, check_path, drops_nothing, health_routes,
+        Answer, Failure, FromPath as _, SentBy, TOKEN_HINT, check_path, drops_nothing, health_routes,
         method_router, throw_away,
     },
     model::{
-        FunctionName, Problem, code,
+        FunctionName, Problem,
+        api::ClassicHealth,
+        code,
         route::{self, AnsweredBy, Endpoint},
     },
 };
@@ -42,7 +43,8 @@ pub fn routes(gateway: Arc<Gateway>) -> Router {
     });
     let table = route::ALL.iter().copied().fold(Router::new(), add);
     // Without a token, as the guard has it.
-    let classic_health = get(async || Json(json!({ "status": "healthy" })));
+    let classic_health = get(async || Json(ClassicHealth { status: "healthy".to_owned() }));
+    let table = table.route(openapi::PATH, get(openapi::show));
     table.route("/health", classic_health).with_state(gateway).merge(health_routes(
         "gateway",
         platform,
@@ -54,9 +56,10 @@ pub fn routes(gateway: Arc<Gateway>) -> Router {
 
 fn add(router: Router<Arc<Gateway>>, endpoint: &'static Endpoint) -> Router<Arc<Gateway>> {
     let adapter = adapter(endpoint);
-    let handler = move |State(gateway): State<Arc<Gateway>>, path: RawPathParams, request: Request| {
-        answer(gateway, endpoint, adapter, path, request)
-    };
+    let handler =
+        move |State(gateway): State<Arc<Gateway>>,
+              path: Result<RawPathParams, RawPathParamsRejection>,
+              request: Request| { answer(gateway, endpoint, adapter, path, request) };
     router.route(endpoint.path, method_router(endpoint, handler))
 }
 
@@ -64,10 +67,13 @@ async fn answer(
     gateway: Arc<Gateway>,
     endpoint: &'static Endpoint,
     adapter: Adapter,
-    path: RawPathParams,
+    path: Result<RawPathParams, RawPathParamsRejection>,
     mut request: Request,
 ) -> Answer<Response> {
-    match gateway.admit(endpoint, &path, &mut request) {
+    // Names that are not text, percent-decoded.
+    let path = path.map_err(|error| Failure::from(Problem::new(code::BAD_REQUEST, error.body_text())));
+    let admitted = path.and_then(|path| gateway.admit(endpoint, &path, &mut request));
+    match admitted {
         Ok(admitted) => adapter(gateway, admitted, request).await,
         Err(refused) => {
             // A client that is still sending would see a reset in place of the answer. One that waits for leave to send gets

@@ -1,5 +1,5 @@
 //! The one authorisation layer: every request to a port of a role passes through [`Guarded::answer`]; `/healthz`,
-//! `/readyz` and the classic `/health` need no token.
+//! `/readyz` and the classic `/health` need no token, and neither does `/openapi.json` of the gateway.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -129,6 +129,18 @@ impl Guard {
         } else {
             let detail = format!("the Host '{name}' is not a name of this server");
             Err(Problem::new(code::FORBIDDEN, detail).hint(HOST_HINT).into())
+    }
+
+    /// Returns whether a request needs no token. The description of a public port is open to all, and tells more to the holders
+    /// of a token.
+    fn is_open(&self, path: &str, headers: &HeaderMap) -> bool {
+        match path {
+            "/healthz" | "/readyz" | "/health" => true,
+            "/openapi.json" => {
+                let is_public = matches!(self.tokens, Tokens::Callers { .. });
+                is_public && !headers.contains_key(header::AUTHORIZATION)
+            }
+            _ => false,
         }
     }
 
@@ -306,7 +318,7 @@ impl Guarded {
             return self.answered_by_function(request, answering).await;
         }
         let from = arrived.from;
-        let is_open = matches!(request.uri().path(), "/healthz" | "/readyz" | "/health");
+        let is_open = self.guard.is_open(request.uri().path(), request.headers());
         let checked = match is_open {
             true => Ok(Checked::Unnamed),
             false => self.guard.check(request.uri(), request.headers()),

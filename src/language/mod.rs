@@ -22,6 +22,7 @@ macro_rules! languages {
     ($($(#[$about:meta])* $language:ident => $facts:path;)+) => {
         /// A language. Its text form, in manifests, settings and stored revisions, is [`Facts::name`].
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[cfg_attr(test, derive(schemars::JsonSchema))]
         #[serde(rename_all = "lowercase")]
         pub enum Language {
             $($(#[$about])* $language,)+

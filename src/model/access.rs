@@ -8,6 +8,7 @@ use super::{Digest, FunctionName, TokenName};
 
 /// The rights of a token. Each role has those of the ones before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum TokenRole {
     /// Calls functions, and reads what came of it.

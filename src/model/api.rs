@@ -2,6 +2,7 @@
 //! the client that asks.
 
 mod access;
+mod classic;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ pub use access::{
     KeyRotated, KnownToken, LeftReason, LeftSecret, MadeToken, NewToken, RotateToken, SecretInfo,
     SecretSet, TokenChanges, TokenInfo,
 };
+pub use classic::{ClassicDeploy, ClassicDeployed, ClassicHealth, ClassicInvoke, ClassicInvoked};
 
 use super::{
     Dependencies, Digest, FunctionId, FunctionName, FunctionSpec, HttpSpec, InstanceId, InvocationId,
@@ -86,6 +88,7 @@ pub mod header {
 
 /// A page of a list; `next` goes into `?cursor=` of the next request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "PageOf{T}"))]
 pub struct Page<T> {
     /// The items, in the order of the list.
     pub items: Vec<T>,
@@ -95,6 +98,7 @@ pub struct Page<T> {
 
 /// A function, as in the answers to `GET /v1/functions` and `…/{name}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FunctionInfo {
     /// Its name, unique on the platform.
     pub name: FunctionName,
@@ -104,9 +108,11 @@ pub struct FunctionInfo {
     pub active_revision: RevisionNumber,
     /// The time of its first deployment.
     #[serde(with = "super::time::moment")]
+    #[cfg_attr(test, schemars(with = "super::schema::Moment"))]
     pub created_at: Timestamp,
     /// The time when the active revision was created.
     #[serde(with = "super::time::moment")]
+    #[cfg_attr(test, schemars(with = "super::schema::Moment"))]
     pub deployed_at: Timestamp,
     /// It has a live instance, or an external tool says so.
     pub is_warm: bool,
@@ -154,6 +160,7 @@ pub struct HttpFunction {
 
 /// A function with `min_instances` of which a manager cannot start an instance.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct NotKept {
     /// Its name.
     pub function: FunctionName,
@@ -161,6 +168,7 @@ pub struct NotKept {
     pub revision: RevisionNumber,
     /// The time of the first failure since the last instance was started.
     #[serde(with = "super::time::moment")]
+    #[cfg_attr(test, schemars(with = "super::schema::Moment"))]
     pub since: Timestamp,
     /// The reason, for users.
     pub reason: String,
@@ -168,6 +176,7 @@ pub struct NotKept {
 
 /// Installed packages. The name of their tree is not among it: code that knows it finds the packages of other functions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Packages {
     /// The language that installed them.
     pub language: Language,
@@ -191,6 +200,7 @@ impl From<Dependencies> for Packages {
 
 /// A manager that cannot run a revision, and leaves it to others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Unusable {
     /// The manager.
     pub manager: ManagerId,
@@ -200,6 +210,7 @@ pub struct Unusable {
 
 /// A revision, as in the answer to `GET …/{name}/revisions`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RevisionInfo {
     /// Its number, from 1.
     pub number: RevisionNumber,
@@ -207,6 +218,7 @@ pub struct RevisionInfo {
     pub active: bool,
     /// The time of its deployment.
     #[serde(with = "super::time::moment")]
+    #[cfg_attr(test, schemars(with = "super::schema::Moment"))]
     pub created_at: Timestamp,
     /// The digest of the uploaded source.
     pub source: Digest,
@@ -221,6 +233,7 @@ pub struct RevisionInfo {
 
 /// An instance, as in the answer to `GET …/{name}/instances`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct InstanceInfo {
     /// Its id.
     pub id: InstanceId,
@@ -232,11 +245,13 @@ pub struct InstanceInfo {
     pub sandbox: String,
     /// The time when it started.
     #[serde(with = "super::time::moment")]
+    #[cfg_attr(test, schemars(with = "super::schema::Moment"))]
     pub started_at: Timestamp,
 }
 
 /// The body of `PUT …/{name}/active-revision`; the answer is a [`FunctionInfo`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ActiveRevision {
     /// The revision to make active.
@@ -245,6 +260,7 @@ pub struct ActiveRevision {
 
 /// The end of a successful deploy (201, or 200 when nothing changed).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Deployed {
     /// The function that was deployed.
     pub name: FunctionName,
@@ -264,6 +280,7 @@ pub struct Deployed {
 
 /// A line of a deploy's NDJSON; the last one is `done` or `error`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum DeployLine {
     /// A step of the build.
@@ -282,6 +299,7 @@ pub enum DeployLine {
 
 /// The answer to `POST /v1/prune`: the amounts that were deleted, or would be.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Pruned {
     /// The amounts were only counted.
     pub dry_run: bool,
@@ -303,6 +321,7 @@ pub struct Pruned {
 
 /// A number of things and their size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Amount {
     /// How many there are.
     pub count: u64,
@@ -312,6 +331,7 @@ pub struct Amount {
 
 /// The answer to an async invocation (202): it is on disk.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Accepted {
     /// Its id.
     pub id: InvocationId,
@@ -321,6 +341,7 @@ pub struct Accepted {
 
 /// The answer of every role to `GET /healthz` and `/readyz`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Health {
     /// The name of its platform: a port alone does not tell which platform answers on it.
     pub platform: PlatformName,
@@ -344,6 +365,7 @@ pub struct Health {
 /// written behind is dropped, in the order of these fields, when memory for it runs out. Async invocations are never
 /// dropped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Dropped {
     /// Results of sync invocations; their records were kept without them, and the callers had received them.
     #[serde(default)]

@@ -53,6 +53,7 @@ pub mod action {
 
 /// What became of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum AuditOutcome {
     /// It was done.
@@ -93,6 +94,7 @@ impl FromStr for AuditOutcome {
 
 /// An entry to be added to the audit log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct NewAuditEntry {
     /// The name of the caller; `unknown` for one without a valid token.
     pub caller: String,
@@ -126,11 +128,13 @@ fn is_zero(age: &u64) -> bool {
 
 /// An entry of the audit log, as in the answer to `GET /v1/audit-log`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AuditEntry {
     /// Its number: later entries have higher ones.
     pub id: i64,
     /// The time, by the store's clock.
     #[serde(with = "super::time::moment")]
+    #[cfg_attr(test, schemars(with = "super::schema::Moment"))]
     pub at: Timestamp,
     /// What happened.
     #[serde(flatten)]

@@ -9,6 +9,7 @@ use super::{FunctionName, RevisionNumber};
 
 /// The log of a build, as in the answer to `GET …/{name}/build-log`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct BuildLog {
     /// The function.
     pub function: FunctionName,
@@ -16,6 +17,7 @@ pub struct BuildLog {
     pub revision: Option<RevisionNumber>,
     /// The time when it ended.
     #[serde(with = "super::time::moment")]
+    #[cfg_attr(test, schemars(with = "super::schema::Moment"))]
     pub ended_at: Timestamp,
     /// Everything that the deploy was told, in order; of more than 1 MiB the beginning.
     pub lines: Vec<BuildLine>,
@@ -23,9 +25,11 @@ pub struct BuildLog {
 
 /// A line of the log of a build.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct BuildLine {
     /// The time, on the clock of the registry.
     #[serde(with = "super::time::moment")]
+    #[cfg_attr(test, schemars(with = "super::schema::Moment"))]
     pub ts: Timestamp,
     /// The text.
     pub line: String,

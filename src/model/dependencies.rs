@@ -28,6 +28,7 @@ pub struct Dependencies {
 
 /// An interpreter and a machine, as far as installed packages depend on them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Target {
     /// The interpreter with its version, as in `cpython 3.12`.
     pub interpreter: String,
@@ -76,6 +77,7 @@ fn library(text: &str) -> Option<(&str, Vec<u32>)> {
 
 /// A package in the version that was chosen.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PackageVersion {
     /// Its name.
     pub name: String,

@@ -6,6 +6,7 @@ use super::InvocationId;
 
 /// The side that has to act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Fault {
     /// The caller: the request has to be changed, or sent again later.
@@ -18,6 +19,7 @@ pub enum Fault {
 
 /// `application/problem+json`. The codes are frozen: programs match on them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Problem {
     /// `about:blank`; the code tells problems apart.
     #[serde(rename = "type", default = "about_blank")]

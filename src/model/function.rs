@@ -52,6 +52,7 @@ pub struct Revision {
 
 /// A manifest, checked, with every default filled in. Stored with the revision as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FunctionSpec {
     /// A text for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -69,6 +70,7 @@ pub struct FunctionSpec {
     pub command: Vec<String>,
     /// The limit of one invocation on an instance; the function is killed at it.
     #[serde(rename = "timeout_ms", with = "millis")]
+    #[cfg_attr(test, schemars(with = "u64"))]
     pub timeout: Duration,
     /// The limit of loading the code; none where the manifest does not give one, see [`FunctionSpec::load_limit`].
     #[serde(
@@ -77,6 +79,7 @@ pub struct FunctionSpec {
         with = "opt_millis",
         skip_serializing_if = "Option::is_none"
     )]
+    #[cfg_attr(test, schemars(with = "Option<u64>"))]
     pub load_timeout: Option<Duration>,
     /// The memory of one instance, in bytes. An instance that needs more is killed.
     pub memory_bytes: u64,
@@ -120,6 +123,7 @@ impl FunctionSpec {
 /// The way an instance is spoken to. Behind all but the first, the platform's helper is the first process of a sandbox, and
 /// translates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Interface {
     /// The runtime protocol: a shim of a language, or an image that speaks it.
@@ -156,6 +160,7 @@ impl Interface {
 
 /// A command that makes a function's code, in a sandbox.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct BuildCommand {
     /// The program and its arguments, at least one.
     pub command: Vec<String>,
@@ -165,6 +170,7 @@ pub struct BuildCommand {
 
 /// The image that a function's code runs in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Code {
     /// The platform's image of a language.
@@ -206,6 +212,7 @@ impl Code {
 
 /// The way a bundle reaches its sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Package {
     /// Mounted at `/var/task`.
@@ -216,6 +223,7 @@ pub enum Package {
 
 /// The network that a sandbox can reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Network {
     /// Only a loopback device of its own.
@@ -226,10 +234,12 @@ pub enum Network {
 
 /// The limits of a function's instances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Scaling {
     /// The time after which an idle instance stops. It starts when an invocation ends, and does not run while the
     /// instance is busy.
     #[serde(rename = "idle_timeout_ms", with = "millis")]
+    #[cfg_attr(test, schemars(with = "u64"))]
     pub idle_timeout: Duration,
     /// The most instances on one manager.
     pub max_instances: u32,

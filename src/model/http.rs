@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A request without its body. Its end-to-end headers are those of the call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct HttpRequest {
     /// The method, in capitals as a rule: a token of HTTP.
     pub method: String,
@@ -21,6 +22,7 @@ pub struct HttpRequest {
 
 /// The facts of a request that the gateway knows, for the event of a handler.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Arrival {
     /// The way that it has come.
     pub by: ArrivedBy,
@@ -41,6 +43,7 @@ pub struct Arrival {
 
 /// The way by which a request has come to its function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ArrivedBy {
     /// A call that named method and path in its headers.

@@ -8,6 +8,7 @@ use super::{FunctionName, PathPattern, message::MAX_BODY};
 
 /// The addresses of a function. Besides these, every function answers below `/f/NAME/` on the gateway's own port.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct HttpSpec {
     /// The paths, at least one.
     pub paths: Vec<PathPattern>,
@@ -31,6 +32,7 @@ pub struct HttpSpec {
 
 /// Who may send requests to the addresses of a function.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum HttpAuth {
     /// Holders of a token that may invoke the function.

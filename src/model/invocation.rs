@@ -13,6 +13,7 @@ use super::{
 
 /// The two ways to call a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// The caller waits for the result.
@@ -33,6 +34,7 @@ impl Mode {
 
 /// The states of an invocation; [`State::is_terminal`] tells the ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// It waits for its first attempt.
@@ -115,6 +117,7 @@ pub struct UnknownState(pub String);
 
 /// The way an invocation began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Start {
     /// No idle instance had the code: one was started for it, or a prewarmed one took the code.
@@ -153,6 +156,7 @@ pub struct CallHeaders {
 
 /// The error of a run that did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FunctionError {
     /// The exception's type, or one of ours (`timeout`, `exit`, `out_of_memory`, `protocol`, `load`, `start`,
     /// `platform`).
@@ -185,6 +189,7 @@ impl FunctionError {
 
 /// One attempt on one instance.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AttemptRecord {
     /// The number of the attempt, from 1; the fence of an async claim.
     pub number: u32,
@@ -218,6 +223,7 @@ impl AttemptRecord {
 
 /// The description of a result without its bytes; `GET /v1/invocations/{id}/result` returns those.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ResultInfo {
     /// The media type of the result.
     pub content_type: String,
@@ -227,6 +233,7 @@ pub struct ResultInfo {
 
 /// An invocation as users see it; its JSON is frozen.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Record {
     /// Its id.
     pub id: InvocationId,
@@ -244,9 +251,11 @@ pub struct Record {
     pub prewarmed: bool,
     /// The time of acceptance, on the clock of the scheduler that accepted it.
     #[serde(with = "super::time::moment")]
+    #[cfg_attr(test, schemars(with = "super::schema::Moment"))]
     pub accepted_at: Timestamp,
     /// The time of its end; none while it has not ended.
     #[serde(default, with = "super::time::optional")]
+    #[cfg_attr(test, schemars(with = "Option<super::schema::Moment>"))]
     pub finished_at: Option<Timestamp>,
     /// The time from acceptance to end, in milliseconds; none while it has not ended.
     #[serde(serialize_with = "rounded::option")]
@@ -254,6 +263,7 @@ pub struct Record {
     /// Its attempts in order; empty before the first one.
     pub attempts: Vec<AttemptRecord>,
     /// The parts of its time, in order.
+    #[cfg_attr(test, schemars(with = "Vec<super::Phase>"))]
     pub phases: Phases,
     /// The description of its result; none without one.
     pub result: Option<ResultInfo>,

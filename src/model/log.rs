@@ -9,6 +9,7 @@ use super::{FunctionName, InstanceId, InvocationId, RevisionNumber};
 
 /// The source of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Stream {
     /// The function's standard output.
@@ -32,6 +33,7 @@ impl Stream {
 
 /// The kind of a line that the platform wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum LineKind {
     /// A line of the error that ended an attempt: its trace, or why the code could not be loaded.
@@ -72,9 +74,11 @@ impl LineKind {
 
 /// A line of a function's log; its JSON is one line of `GET …/logs`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LogLine {
     /// The time when the manager read the line.
     #[serde(with = "super::time::moment")]
+    #[cfg_attr(test, schemars(with = "super::schema::Moment"))]
     pub ts: Timestamp,
     /// The function that wrote it.
     pub function: FunctionName,

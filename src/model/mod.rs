@@ -24,6 +24,8 @@ pub mod phase;
 mod reason;
 pub mod rounded;
 pub mod route;
+#[cfg(test)]
+pub mod schema;
 pub mod secret;
 mod secret_url;
 pub mod time;

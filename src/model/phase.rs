@@ -12,6 +12,7 @@ pub type Phases = SmallVec<[Phase; 3]>;
 
 /// A part of an invocation's time, in milliseconds since it was accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Phase {
     /// The name.
     pub name: PhaseName,
@@ -25,6 +26,7 @@ pub struct Phase {
 
 /// The name of a phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PhaseName {
     /// It was checked and published.

@@ -143,6 +143,7 @@ const OF_KEY: &str = " is encrypted with the key ";
 
 /// A secret's place: a name, of one function or of the platform. A function's own comes before the platform's.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SecretPlace {
     /// The function that it is for; none for all of them. It need not exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]

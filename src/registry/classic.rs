@@ -19,19 +19,12 @@ use super::{
 use crate::{
     http::{Answer, CalledBy, function_name, read_document},
     manifest,
-    model::{Code, Digest, FunctionName, FunctionSpec, audit::action},
+    model::{
+        Code, Digest, FunctionName, FunctionSpec,
+        api::{ClassicDeploy, ClassicDeployed},
+        audit::action,
+    },
 };
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Register {
-    name: String,
-    image: String,
-    /// Clients of these routes send the language here; the image holds it already.
-    #[serde(default)]
-    #[expect(dead_code, reason = "accepted, since clients of these routes send it")]
-    runtime: Option<String>,
-}
 
 /// `POST /functions {name, image, runtime}`, also the gateway's `POST /deploy`: registers an image
 /// that is there already.
@@ -42,18 +35,15 @@ pub async fn register(
 ) -> Answer<Response> {
     const SHAPE: &str = r#"{"name": "…", "image": "…"}, with "runtime" if you like"#;
     let (mut parts, body) = request.into_parts();
-    let Register { name, image, .. } =
+    let ClassicDeploy { name, image, .. } =
         read_document(&mut parts.headers, body, MAX_REQUEST, SHAPE).await?;
     let name = function_name(&name)?;
     let digest = Digest::of(image.as_bytes());
     let spec = spec_of_image(image, &registry.languages.defaults);
     let source = Source { name: name.clone(), spec, digest, archive: None, check: true, refresh: false };
     let deployed = registry.deploy(source, caller, Arc::new(|_| {})).await?;
-    let answer = json!({
-        "message": format!("Function {name} deployed"),
-        "name": name,
-        "revision": deployed.revision,
-    });
+    let message = format!("Function {name} deployed");
+    let answer = ClassicDeployed { message, name, revision: deployed.revision };
     Ok((StatusCode::CREATED, Json(answer)).into_response())
 }
 

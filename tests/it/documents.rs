@@ -3,6 +3,7 @@
 
 mod commands;
 mod guarantees;
+mod http;
 mod links;
 mod markdown;
 mod picture;

@@ -45,6 +45,7 @@ mod logs;
 mod lost_words;
 mod no_engine;
 mod node_functions;
+mod openapi;
 mod packages;
 mod placement;
 mod power_cut;

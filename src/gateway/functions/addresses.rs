@@ -156,6 +156,14 @@ impl Table {
         }
     }
 
+    /// Returns all functions, by name.
+    pub fn listed(&self) -> Arc<[HttpFunction]> {
+        let mut all: Vec<HttpFunction> =
+            self.functions.values().map(|function| HttpFunction::clone(function)).collect();
+        all.sort_by(|one, other| one.name.cmp(&other.name));
+        all.into()
+    }
+
     /// Returns a function that has addresses.
     pub fn function(&self, name: &FunctionName) -> Option<&Arc<HttpFunction>> {
         self.functions.get(name)

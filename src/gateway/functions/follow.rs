@@ -19,7 +19,10 @@ use crate::{
     backoff::Backoff,
     error_chain::chain,
     http::Peer,
-    model::{api::HttpFunctions, route},
+    model::{
+        api::{HttpFunction, HttpFunctions},
+        route,
+    },
 };
 
 /// The longest time that an answer may take: the registry waits for a change for 20 s.
@@ -39,6 +42,11 @@ impl Addresses {
     /// Returns the table; none before the registry's first answer.
     pub fn table(&self) -> Option<Arc<Table>> {
         self.0.read().expect("no holder panics").clone()
+    }
+
+    /// Returns the functions that have addresses, by name; none before the registry's first answer.
+    pub fn functions(&self) -> Arc<[HttpFunction]> {
+        self.table().map(|table| table.listed()).unwrap_or_default()
     }
 
     pub(super) fn set(&self, table: Table) {

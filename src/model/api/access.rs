@@ -7,6 +7,7 @@ use crate::model::{FunctionName, FunctionPattern, KeyId, RateLimit, SecretPlace,
 
 /// The body of `POST /v1/tokens`; the answer is a [`MadeToken`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewToken {
     /// Its name, unique on the platform.
@@ -26,6 +27,7 @@ pub struct NewToken {
 
 /// The body of `POST /v1/tokens/{name}/rotate`; the answer is a [`MadeToken`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RotateToken {
     /// The time for which the old value is accepted, too, in seconds; at most a week.
@@ -35,6 +37,7 @@ pub struct RotateToken {
 
 /// A token with its value, which is shown only once: the store has its digest.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct MadeToken {
     /// The value that a request carries: `Authorization: Bearer <token>`.
     pub token: String,
@@ -52,6 +55,7 @@ impl std::fmt::Debug for MadeToken {
 
 /// A token, as in the answer to `GET /v1/tokens`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TokenInfo {
     /// Its name.
     pub name: TokenName,
@@ -65,14 +69,17 @@ pub struct TokenInfo {
     pub created_by: String,
     /// The time when it was made.
     #[serde(with = "crate::model::time::moment")]
+    #[cfg_attr(test, schemars(with = "crate::model::schema::Moment"))]
     pub created_at: Timestamp,
     /// The time when it expires; none if it does not.
     #[serde(default, with = "crate::model::time::optional")]
+    #[cfg_attr(test, schemars(with = "Option<crate::model::schema::Moment>"))]
     pub expires_at: Option<Timestamp>,
     /// It has expired, by the store's clock.
     pub expired: bool,
     /// The time of its last use, to about a minute; none if it was never used.
     #[serde(default, with = "crate::model::time::optional")]
+    #[cfg_attr(test, schemars(with = "Option<crate::model::schema::Moment>"))]
     pub last_used_at: Option<Timestamp>,
 }
 
@@ -111,6 +118,7 @@ pub struct TokenChanges {
 
 /// A secret, as in the answer to `GET /v1/secrets`: everything but its value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SecretInfo {
     /// The name, and the function that it is for.
     #[serde(flatten)]
@@ -123,9 +131,11 @@ pub struct SecretInfo {
     pub set_by: String,
     /// The time when its name was first set.
     #[serde(with = "crate::model::time::moment")]
+    #[cfg_attr(test, schemars(with = "crate::model::schema::Moment"))]
     pub created_at: Timestamp,
     /// The time when its value was set.
     #[serde(with = "crate::model::time::moment")]
+    #[cfg_attr(test, schemars(with = "crate::model::schema::Moment"))]
     pub set_at: Timestamp,
     /// The functions whose active revision gets it.
     pub used_by: Vec<FunctionName>,
@@ -133,6 +143,7 @@ pub struct SecretInfo {
 
 /// The answer to `PUT /v1/secrets/{name}` (201, or 200 where it replaced another value).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SecretSet {
     /// The name, and the function that it is for.
     #[serde(flatten)]
@@ -145,6 +156,7 @@ pub struct SecretSet {
 
 /// The answer to `POST /v1/secret-key/rotate`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct KeyRotated {
     /// The id of the newest key.
     pub key: KeyId,
@@ -158,6 +170,7 @@ pub struct KeyRotated {
 
 /// A secret that was not encrypted with the newest key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LeftSecret {
     /// The name, and the function that it is for.
     #[serde(flatten)]
@@ -168,6 +181,7 @@ pub struct LeftSecret {
 
 /// The reason why a secret was not encrypted with the newest key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum LeftReason {
     /// This host does not have the key that it is encrypted with.

@@ -39,6 +39,12 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("tests/chaos", "disturbs things for ten minutes and more; chaos::* runs a short piece of it"),
     ("tests/chaos --stack two-hosts --seed 7 --minutes 40", "as above"),
     ("tests/chaos --stack embedded-oci --fault kill-all --fault full-disk --faults 20", "as above"),
+    (
+        "CLOUDFUNC_UPDATE_OPENAPI=1 cargo test --lib openapi",
+        "compiles, and writes into this checkout; the test that it runs compares the file",
+    ),
+    ("tests/openapi/run", "takes minutes; openapi::* sends 500 requests"),
+    ("tests/openapi/run 2000 7", "as above"),
     ("docs/picture/record target/release/cloudfunc", "needs a release build and the default ports"),
     ("cargo bench --bench figures -- --quick", "measures for minutes, on an idle machine"),
     ("cargo bench --bench replay", "compiles the benches; replay::* runs the same code"),
