@@ -18,10 +18,7 @@ use super::{
     v1::{noted, tell_caller},
 };
 use crate::{
-    http::{
-        Answer, CallRequest, Query, SentBy, payload_too_large, read_decoded,
-        read_document,
-    },
+    http::{Answer, CallRequest, Query, SentBy, payload_too_large, read_decoded, read_document},
     model::{
         CallAnswer, FunctionName, InvocationId, Problem,
         api::{ClassicInvoke, ClassicInvoked},

@@ -129,6 +129,7 @@ impl Guard {
         } else {
             let detail = format!("the Host '{name}' is not a name of this server");
             Err(Problem::new(code::FORBIDDEN, detail).hint(HOST_HINT).into())
+        }
     }
 
     /// Returns whether a request needs no token. The description of a public port is open to all, and tells more to the holders
@@ -136,10 +137,7 @@ impl Guard {
     fn is_open(&self, path: &str, headers: &HeaderMap) -> bool {
         match path {
             "/healthz" | "/readyz" | "/health" => true,
-            "/openapi.json" => {
-                let is_public = matches!(self.tokens, Tokens::Callers { .. });
-                is_public && !headers.contains_key(header::AUTHORIZATION)
-            }
+            "/openapi.json" => self.is_for_callers() && !headers.contains_key(header::AUTHORIZATION),
             _ => false,
         }
     }
