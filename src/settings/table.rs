@@ -466,10 +466,10 @@ settings! {
         /// Address with a port on which the addresses of functions are served, and nothing else, such as
         /// 0.0.0.0:8443
         public_listen: SocketAddr, LISTEN, Addresses, "public-listen", "ADDR";
-        /// File with the certificate of the gateway, in PEM form, for TLS on its port and on --public-listen. It is read
+        /// File with the certificate of the gateway, in PEM form, for TLS on its port and the public one. It is read
         /// again when it changes
         tls_cert: PathBuf, PATH, Addresses, "tls-cert", "FILE";
-        /// File with the private key of --tls-cert, in PEM form
+        /// File with the private key of that certificate, in PEM form
         tls_key: PathBuf, PATH, Front, "tls-key", "FILE";
         /// Addresses and networks of proxies in front of the gateway that are believed about where a request has come from,
         /// separated by commas

@@ -13,6 +13,7 @@ use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
+    sync::Semaphore,
     task::JoinSet,
 };
 
@@ -94,18 +95,23 @@ async fn is_answered(home: &Home, gateway: SocketAddr, crowd: &str) {
 struct Crowd(JoinSet<()>);
 
 impl Crowd {
-    /// Adds connections, each of which sends this and then holds on.
-    fn add(&mut self, count: usize, port: SocketAddr, sends: Vec<u8>) {
-        let sends = Arc::new(sends);
+    /// Adds connections, each of which sends this and then holds on. Returns once all have tried to connect: one that has
+    /// just come makes room for others that come in the same moment.
+    async fn add(&mut self, count: usize, port: SocketAddr, sends: Vec<u8>) {
+        let (sends, tried) = (Arc::new(sends), Arc::new(Semaphore::new(0)));
         for _ in 0..count {
-            let sends = sends.clone();
+            let (sends, tried) = (sends.clone(), tried.clone());
             self.0.spawn(async move {
+                let connected = TcpStream::connect(port).await;
+                tried.add_permits(1);
                 // It is in order to be refused or thrown out.
-                let Ok(mut stream) = TcpStream::connect(port).await else { return };
+                let Ok(mut stream) = connected else { return };
                 let _ = stream.write_all(&sends).await;
                 let _ = stream.read_to_end(&mut Vec::new()).await;
             });
         }
+        let all = tried.acquire_many(u32::try_from(count).unwrap());
+        tokio::time::timeout(SOON, all).await.expect("all have tried to connect").unwrap().forget();
     }
 }
 
@@ -153,7 +159,7 @@ async fn crowds_at_every_port_keep_nobody_from_an_answer_and_take_bounded_memory
             ("bodies", BODIES, body.clone()),
         ] {
             let mut crowd = Crowd::default();
-            crowd.add(count, *port, sends);
+            crowd.add(count, *port, sends).await;
             let begun = Instant::now();
             let mut most = 0;
             while begun.elapsed() < Duration::from_millis(1500) {
@@ -172,9 +178,9 @@ async fn crowds_at_every_port_keep_nobody_from_an_answer_and_take_bounded_memory
 
     let mut crowd = Crowd::default();
     for (_, port) in &ports {
-        crowd.add(30, *port, Vec::new());
-        crowd.add(30, *port, half_head(100));
-        crowd.add(10, *port, half_body(&home, 100_000));
+        crowd.add(30, *port, Vec::new()).await;
+        crowd.add(30, *port, half_head(100)).await;
+        crowd.add(10, *port, half_body(&home, 100_000)).await;
     }
     is_answered(&home, gateway, "all of them").await;
     let begun = Instant::now();

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, value::RawValue};
 
 use super::{
     event::{essence, is_json},
-    response::{is_of_a_name, is_of_a_value},
+    header::{is_number, is_of_a_name, is_of_a_value},
 };
 use crate::model::{FunctionError, HttpResponse, limits::OF_A_CONNECTION};
 
@@ -187,11 +187,6 @@ fn status_of(raw: &RawValue) -> Option<u16> {
         _ => return None,
     };
     (200..=599).find(|status| f64::from(*status) == wanted)
-}
-
-/// Returns whether a text is a number of bytes.
-pub(super) fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Returns a header's value in the form that it has in a response, where each character is a byte of its UTF-8; none of one

@@ -16,6 +16,7 @@ mod error;
 mod event;
 mod event_answer;
 mod frames;
+mod header;
 mod line;
 mod lines;
 mod listener;

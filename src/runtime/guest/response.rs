@@ -5,7 +5,8 @@ use bytes::Bytes;
 
 use super::{
     Finished, GuestError, check_content_type,
-    event_answer::{is_number, response_of},
+    event_answer::response_of,
+    header::{is_number, is_of_a_name, is_of_a_value},
 };
 use crate::model::{
     Body, FunctionError, HttpResponse,
@@ -133,16 +134,6 @@ fn check(response: &HttpResponse, is_head: bool) -> Result<(), FunctionError> {
         return error("too_large", message);
     }
     Ok(())
-}
-
-/// Returns whether a token of HTTP in lower case may have this byte.
-pub(super) fn is_of_a_name(byte: u8) -> bool {
-    byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"!#$%&'*+-.^_`|~".contains(&byte)
-}
-
-/// Returns whether a header's value may have this character, which stands for one byte.
-pub(super) fn is_of_a_value(c: char) -> bool {
-    c == '\t' || matches!(c, ' '..='~' | '\u{80}'..='\u{ff}')
 }
 
 #[cfg(test)]

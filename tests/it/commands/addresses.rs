@@ -124,7 +124,7 @@ async fn show_and_list_name_the_addresses(platform: &TestPlatform) {
 
 async fn a_handler_is_sent_a_request_whose_path_and_status_are_seen_afterwards(platform: &TestPlatform) {
     deploy(platform, "open").await;
-    let invoke = ["invoke", "open", "--method", "put", "--path", "/hooks/a?key=secret", "--data", "x"];
+    let invoke = ["invoke", "open", "--method", "put", "--path", "/hooks/a?key=secret", "--data", "1"];
     let (code, stdout, stderr) = platform.cli(&invoke).await;
     assert_eq!((code, stdout.as_str()), (0, "PUT /hooks/a"), "{stderr}");
     let (_, shown, _) = platform.cli(&["invocation", "show", "@last"]).await;

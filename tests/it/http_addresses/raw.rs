@@ -1,5 +1,7 @@
 //! What clients of HTTP do not send by themselves.
 
+use std::time::Duration;
+
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -18,7 +20,8 @@ pub async fn answer(address: SocketAddr, request: &str) -> String {
 async fn read(stream: &mut TcpStream, until: &str) -> String {
     let (mut text, mut piece) = (String::new(), [0; 4096]);
     while !text.contains(until) {
-        let length = stream.read(&mut piece).await.unwrap();
+        let came = tokio::time::timeout(Duration::from_secs(20), stream.read(&mut piece));
+        let length = came.await.unwrap_or_else(|_| panic!("only this has come: {text}")).unwrap();
         if length == 0 {
             break;
         }
