@@ -21,7 +21,7 @@ use rustls_platform_verifier::Verifier as OfSystem;
 
 use super::{Validity, read_own};
 
-/// What a client accepts besides certificates of the system's authorities.
+/// Certificates that a client accepts besides those of the system's authorities.
 #[derive(Clone, Debug, Default)]
 pub struct Trusted {
     /// Authorities, or certificates of servers themselves.

@@ -9,7 +9,7 @@ use crate::{
 
 /// The addresses of a function on the platform that was asked.
 pub struct Addresses<'a> {
-    /// What its manifest says.
+    /// The table `[http]` of its manifest.
     pub http: &'a HttpSpec,
     /// The platform's own address.
     pub base: &'a Url,
@@ -57,8 +57,8 @@ impl Addresses<'_> {
     /// Returns a command that sends a request to the function `name`.
     fn command(&self, name: &FunctionName) -> String {
         let HttpSpec { paths, methods, host, auth, .. } = self.http;
-        let without_places = paths.iter().find(|path| path.names().next().is_none());
-        let Some(path) = without_places.or(paths.first()) else {
+        let without_parameters = paths.iter().find(|path| path.names().next().is_none());
+        let Some(path) = without_parameters.or(paths.first()) else {
             return format!("cloudfunc invoke {name}");
         };
         let path = filled(path);
@@ -114,7 +114,7 @@ fn place(base: &Url, host: Option<&str>) -> String {
     format!("{}://{host}{port}{}", base.scheme(), base.path().trim_end_matches('/'))
 }
 
-/// Returns a path of a pattern, with the names of its places in capitals where their values belong.
+/// Returns a path of a pattern, with the names of its parameters in capitals where their values belong.
 fn filled(pattern: &PathPattern) -> String {
     let parts = pattern.segments().map(|segment| match segment {
         Segment::Literal(text) => text.to_owned(),

@@ -81,7 +81,7 @@ struct CertificateStatus {
     ends_at: Timestamp,
     /// Negative once it has ended.
     days_left: i64,
-    /// What is wrong with its time, in words that follow `the certificate`.
+    /// The fault of its time, in words that follow `the certificate`.
     #[serde(skip)]
     trouble: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! What can be wrong with a TLS connection, in words.
+//! Faults of a TLS connection, in words.
 
 use std::error::Error as StdError;
 

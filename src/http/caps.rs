@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-/// What a connection is doing, and for how long.
+/// The state of a connection, and for how long it has been in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
     /// It has been told to end.

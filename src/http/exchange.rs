@@ -190,7 +190,7 @@ pub(super) struct AnswerBody {
     exchange: Arc<Exchange>,
     /// It is handed over in pieces, and is followed in doing so.
     in_pieces: bool,
-    /// What the next pieces are made of.
+    /// The bytes of which the next pieces are made.
     rest: Bytes,
     /// A piece of `rest` has been handed over.
     is_cut: bool,

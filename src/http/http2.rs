@@ -1,6 +1,6 @@
 //! A connection that speaks HTTP/2, which TLS has negotiated.
 //!
-//! What one takes in memory is bounded: requests' bytes that nobody has read yet by [`CONNECTION_WINDOW`], an answer on its
+//! The memory that one takes is bounded: requests' bytes that nobody has read yet by [`CONNECTION_WINDOW`], an answer on its
 //! way by the answer itself, as it is handed over in small pieces, and heads by [`MAX_HEAD`] each. Floods of resets end the
 //! connection with GOAWAY: h2 counts those that come before a request was looked at ([`PENDING_RESETS`]) and those that
 //! wrong frames make it send itself ([`OWN_RESETS`]); it bounds `CONTINUATION` frames by [`MAX_HEAD`] and answers pings and

@@ -1,4 +1,4 @@
-//! What the connections of a port share, and how each request on them is answered.
+//! The things that the connections of a port share, and how each request on them is answered.
 
 use std::{convert::Infallible, net::IpAddr, sync::Arc};
 
@@ -31,7 +31,7 @@ pub(super) struct Port {
     pub stop: CancellationToken,
 }
 
-/// What a connection is, to its requests.
+/// A connection, as its requests see it.
 #[derive(Clone, Copy)]
 pub(super) struct Link {
     pub from: IpAddr,

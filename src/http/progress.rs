@@ -83,7 +83,7 @@ pub(super) enum End {
     Evicted,
 }
 
-/// What a connection is about.
+/// The progress of a connection.
 pub(super) struct Progress {
     bounds: Bounds,
     state: Mutex<State>,

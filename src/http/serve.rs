@@ -50,7 +50,7 @@ pub struct Served {
     /// Where calls come in from within this process.
     pub calls: Option<Calls>,
     pub shortcut: Option<Shortcut>,
-    /// What answers requests to addresses of functions, where there are any.
+    /// The answering of requests to functions, on ports that have any.
     pub functions: Option<Functions>,
 }
 

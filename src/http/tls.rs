@@ -47,7 +47,7 @@ struct Files {
     key: PathBuf,
 }
 
-/// What new connections get.
+/// The certificate that new connections get, with its settings.
 #[derive(Clone)]
 struct Shown {
     config: Arc<ServerConfig>,

@@ -20,7 +20,7 @@ pub use self::facts::{
 /// Makes [`Language`] from one line per language: its name in code, and its table.
 macro_rules! languages {
     ($($(#[$about:meta])* $language:ident => $facts:path;)+) => {
-        /// A language. Its text form, in manifests, settings and stored revisions, is [`Facts::name`].
+        /// A language. Its text form, in manifests, settings and stored revisions, is its name in lower case.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         #[cfg_attr(test, derive(schemars::JsonSchema))]
         #[serde(rename_all = "lowercase")]

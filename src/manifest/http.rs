@@ -54,7 +54,7 @@ fn paths(field: &Field<'_>) -> Result<Vec<PathPattern>, ManifestError> {
         return Err(field.refuse(must));
     }
     let mut paths: Vec<PathPattern> = Vec::with_capacity(items.len());
-    // Patterns with one key differ in the names of their places only.
+    // Patterns with one key differ in the names of their parameters only.
     let mut keys: BTreeMap<String, String> = BTreeMap::new();
     for item in items {
         let path: PathPattern = item.parsed(PATH_EXAMPLE, str::parse)?;

@@ -23,17 +23,17 @@ use super::{
 pub mod header {
     use crate::model::limits::OF_A_CONNECTION;
 
-    /// The header of a call for the method of the request that a web server gets.
+    /// The header of a call for the method of the HTTP request that the function gets.
     pub const HTTP_METHOD: &str = "cloudfunc-http-method";
-    /// The header of a call for path and query of the request that a web server gets.
+    /// The header of a call for path and query of the HTTP request that the function gets.
     pub const HTTP_PATH: &str = "cloudfunc-http-path";
     /// The [`Arrival`](crate::model::Arrival) of a request as JSON, from the gateway to the scheduler of its host. One that a
     /// client sends is not passed on.
     pub const HTTP_ARRIVAL: &str = "cloudfunc-http-arrival";
-    /// `succeeded` or `failed`, with the response of a function that is a web server: the platform's own answers have no
-    /// such header.
+    /// `succeeded` or `failed`, with the response of a function to an HTTP request: the platform's own answers have no such
+    /// header.
     pub const OUTCOME: &str = "cloudfunc-outcome";
-    /// The status that a function answered as a web server, with the result of its invocation.
+    /// The status that a function answered to an HTTP request, with the result of its invocation.
     pub const HTTP_STATUS: &str = "cloudfunc-http-status";
     /// The id of the invocation (UUID).
     pub const INVOCATION_ID: &str = "cloudfunc-invocation-id";

@@ -30,7 +30,7 @@ pub struct Problem {
     pub status: u16,
     /// A sentence for this case: what failed, which object, and where.
     pub detail: String,
-    /// One of the constants of [`code`].
+    /// The kind of the problem, a word such as `function_not_found`.
     pub code: String,
     /// The side that has to act.
     pub fault: Fault,

@@ -65,14 +65,14 @@ pub struct FunctionSpec {
     #[serde(default, skip_serializing_if = "Interface::is_protocol")]
     pub interface: Interface,
     /// The program that the interface speaks to, with its arguments; empty where the image's own entry point is it, and for
-    /// [`Interface::Protocol`].
+    /// the interface `protocol`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub command: Vec<String>,
     /// The limit of one invocation on an instance; the function is killed at it.
     #[serde(rename = "timeout_ms", with = "millis")]
     #[cfg_attr(test, schemars(with = "u64"))]
     pub timeout: Duration,
-    /// The limit of loading the code; none where the manifest does not give one, see [`FunctionSpec::load_limit`].
+    /// The limit of loading the code; where the manifest gives none, it is the larger of 30 s and `timeout`.
     #[serde(
         default,
         rename = "load_timeout_ms",

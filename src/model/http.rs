@@ -36,7 +36,7 @@ pub struct Arrival {
     /// `ANY /users/{id}`; none for a request to no pattern.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub route: Option<String>,
-    /// What the places of the pattern matched, percent-decoded.
+    /// The parameters of the pattern, percent-decoded, by their names.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parameters: BTreeMap<String, String>,
 }
@@ -106,7 +106,7 @@ impl HttpRequest {
     }
 }
 
-/// The reason why a web server cannot be sent a request.
+/// The reason why a function cannot be sent a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnfitRequest {
     /// The method is not a token, or is too long.

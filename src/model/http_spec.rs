@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{FunctionName, PathPattern, message::MAX_BODY};
 
-/// The addresses of a function. Besides these, every function answers below `/f/NAME/` on the gateway's own port.
+/// The addresses of a function. Every function also answers below `/f/NAME/` on the gateway's own port.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct HttpSpec {
@@ -18,7 +18,7 @@ pub struct HttpSpec {
     /// The host that the paths belong to, in lower case and without a port; none for every host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
-    /// Who may send requests.
+    /// The callers that may send requests.
     #[serde(default)]
     pub auth: HttpAuth,
     /// The origins of web pages that may send requests, such as `https://app.example`; `*` alone for all. Pages of the
@@ -30,7 +30,7 @@ pub struct HttpSpec {
     pub max_body: u64,
 }
 
-/// Who may send requests to the addresses of a function.
+/// The callers that may send requests to the addresses of a function.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]

@@ -32,7 +32,7 @@ impl Mode {
     }
 }
 
-/// The states of an invocation; [`State::is_terminal`] tells the ends.
+/// The states of an invocation. `queued`, `running` and `retrying` are followed by others; all others are ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -139,7 +139,7 @@ impl Start {
 /// Opaque bytes with their media type: a payload or a result, passed on unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Body {
-    /// The media type, as in `Content-Type`; empty where a web server is sent a body without one.
+    /// The media type, as in `Content-Type`; empty where an HTTP request has none.
     pub content_type: String,
     /// The bytes, at most [`MAX_BODY`](super::message::MAX_BODY) of them.
     pub bytes: Bytes,
@@ -205,7 +205,7 @@ pub struct AttemptRecord {
     /// The number of lines that it wrote into its function's log; none while that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lines: Option<u64>,
-    /// The status that its function answered as a web server; none for other functions, and where no answer came.
+    /// The status of its function's answer to an HTTP request; none for other invocations, and where no answer came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http_status: Option<u16>,
 }
@@ -272,13 +272,13 @@ pub struct Record {
     /// The reason of an end that no attempt explains; a string in JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
-    /// The request that its function got as a web server; none for other functions.
+    /// The HTTP request that its function got; none for other invocations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<HttpRequest>,
 }
 
 impl Record {
-    /// Returns the status that the last attempt answered as a web server.
+    /// Returns the status that the last attempt answered to an HTTP request.
     pub fn http_status(&self) -> Option<u16> {
         self.attempts.last()?.http_status
     }

@@ -58,8 +58,8 @@ pub struct Invoke {
     /// `headers` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub header_list: Option<Vec<(String, String)>>,
-    /// Sync: the request that a web server gets; none for other functions. Async: none, since the claim returns
-    /// it. A manager that does not know the field has no functions that are web servers.
+    /// Sync: the HTTP request that the function gets; none for other calls. Async: none, since the claim returns it. A
+    /// manager that does not know the field has no functions that get one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<HttpRequest>,
     /// Sync: the reply queue on which the answer is awaited.
@@ -91,7 +91,7 @@ pub struct Outcome {
     pub verdict: Verdict,
     /// The media type of the body, when there is one.
     pub content_type: Option<String>,
-    /// The response of a function that is a web server, whose body is this one's; also of one that has failed.
+    /// The function's response to an HTTP request, whose body is this one's; also of one that has failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<HttpResponse>,
     /// The phases that the manager measured (`start load run`), in milliseconds since it took the message.

@@ -53,7 +53,7 @@ impl PathPattern {
         parts.into_iter().flatten().map(segment)
     }
 
-    /// Returns the names of its places, in order.
+    /// Returns the names of its parameters, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.segments().filter_map(|segment| match segment {
             Segment::Literal(_) => None,
@@ -61,8 +61,8 @@ impl PathPattern {
         })
     }
 
-    /// Returns the pattern without the names of its places: two patterns with the same key match the same paths. A place is
-    /// `{}`, or `{+}` for the rest.
+    /// Returns the pattern without the names of its parameters: two patterns with the same key match the same paths. A
+    /// parameter is `{}`, or `{+}` for the rest.
     pub fn key(&self) -> String {
         let mut key = String::with_capacity(self.0.len());
         for segment in self.segments() {
@@ -104,15 +104,15 @@ pub enum UnfitPattern {
     Dots,
     /// A segment has characters that a pattern does not take.
     #[error(
-        "`{0}` is neither a place such as `{{id}}` nor plain text: letters, digits and `-._~!$&'()*+,;=:@`, without \
+        "`{0}` is neither a parameter such as `{{id}}` nor plain text: letters, digits and `-._~!$&'()*+,;=:@`, without \
          percent-encoding"
     )]
     Characters(String),
-    /// The name of a place is not a name.
+    /// The name of a parameter is not a name.
     #[error(
-        "`{0}` names no place: a place looks like `{{id}}`, or `{{rest+}}` for one or more segments"
+        "`{0}` names no parameter: a parameter looks like `{{id}}`, or `{{rest+}}` for one or more segments"
     )]
-    PlaceName(String),
+    ParameterName(String),
     /// `{rest+}` is not the last segment.
     #[error("`{0}` takes all segments that follow, and has to be the last one")]
     NotLast(String),
@@ -159,7 +159,7 @@ fn check_segment<'p>(
         Segment::Rest(name) => name,
     };
     if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
-        return Err(UnfitPattern::PlaceName(part.to_owned()));
+        return Err(UnfitPattern::ParameterName(part.to_owned()));
     }
     if names.contains(&name) {
         return Err(UnfitPattern::Twice(name.to_owned()));
@@ -197,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pattern_has_segments_of_text_places_and_a_rest() {
+    fn a_pattern_has_segments_of_text_parameters_and_a_rest() {
         let pattern: PathPattern = "/users/{id}/files/{rest+}".parse().unwrap();
         let expected = [
             Segment::Literal("users"),
@@ -237,16 +237,16 @@ mod tests {
             ("/a/../b", "a path has no segments `.` and `..`: clients take them out"),
             (
                 "/a b",
-                "`a b` is neither a place such as `{id}` nor plain text: letters, digits and `-._~!$&'()*+,;=:@`, without \
+                "`a b` is neither a parameter such as `{id}` nor plain text: letters, digits and `-._~!$&'()*+,;=:@`, without \
                  percent-encoding",
             ),
             (
                 "/{}",
-                "`{}` names no place: a place looks like `{id}`, or `{rest+}` for one or more segments",
+                "`{}` names no parameter: a parameter looks like `{id}`, or `{rest+}` for one or more segments",
             ),
             (
                 "/{a-b}",
-                "`{a-b}` names no place: a place looks like `{id}`, or `{rest+}` for one or more segments",
+                "`{a-b}` names no parameter: a parameter looks like `{id}`, or `{rest+}` for one or more segments",
             ),
             ("/{a+}/b", "`{a+}` takes all segments that follow, and has to be the last one"),
             ("/{a}/{a}", "the name `a` is there twice"),

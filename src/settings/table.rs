@@ -30,7 +30,7 @@ pub enum Group {
     Place,
     /// The addresses on which the roles listen.
     Addresses,
-    /// What the gateway needs to listen there: what only its own process has to know.
+    /// The settings with which the gateway listens, which only its own process has to know.
     Front,
     /// Store and queue, and the keys of what is encrypted in the store.
     Backends,

@@ -70,7 +70,7 @@ pub struct SyncRecord {
 pub struct StoredResult {
     /// The bytes, with their type.
     pub body: Body,
-    /// The status with which a web server answered it; none of other functions.
+    /// The status of the answer to an HTTP request; none of other invocations.
     pub http_status: Option<u16>,
 }
 

@@ -99,7 +99,7 @@ pub struct NewInvocation {
     pub payload: Body,
     /// The selected request headers, as a JSON object.
     pub headers: String,
-    /// The request that its function gets as a web server; none for other functions.
+    /// The HTTP request that its function gets; none for other invocations.
     pub http: Option<HttpRequest>,
     /// The time of acceptance, on the scheduler's clock.
     pub accepted_at: Timestamp,

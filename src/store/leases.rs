@@ -146,7 +146,7 @@ pub struct Claim {
     pub payload: Body,
     /// The selected request headers, as a JSON object.
     pub headers: String,
-    /// The request that its function gets as a web server; none for other functions.
+    /// The HTTP request that its function gets; none for other invocations.
     pub http: Option<HttpRequest>,
     /// The time of acceptance, on the clock of the scheduler that accepted it.
     pub accepted_at: Timestamp,

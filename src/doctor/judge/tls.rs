@@ -18,7 +18,7 @@ pub enum Facts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {
     pub path: String,
-    /// What is wrong with its time, in words that follow `the certificate`.
+    /// The fault of its time, in words that follow `the certificate`.
     pub trouble: Option<String>,
 }
 

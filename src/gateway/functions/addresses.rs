@@ -38,7 +38,7 @@ pub struct Target {
     pattern: PathPattern,
 }
 
-/// What stands at the end of a pattern: a method each, and its address.
+/// The end of a pattern: methods, each with its address.
 type Entries = Vec<(String, Arc<Target>)>;
 
 /// The patterns that begin with the same segments.
@@ -50,7 +50,7 @@ struct Node {
     rest: Entries,
 }
 
-/// What a table has for a request.
+/// The answer of a table for a request.
 pub enum Found<'t> {
     /// The address that takes it.
     Target(&'t Arc<Target>),
@@ -108,7 +108,7 @@ impl<'p> RequestPath<'p> {
 }
 
 impl Target {
-    /// Returns what its places stand for in a path that has led to it.
+    /// Returns the parameters of a path that has led to it.
     pub fn parameters(&self, path: &RequestPath<'_>) -> BTreeMap<String, String> {
         let named = |(index, segment): (usize, Segment<'_>)| match segment {
             Segment::Literal(_) => None,
@@ -220,7 +220,7 @@ fn allow<'t>(entries: impl Iterator<Item = &'t (String, Arc<Target>)>) -> Allow 
 }
 
 impl Node {
-    /// Returns the place of a pattern, which is made if it is not there yet.
+    /// Returns the entries of a pattern, whose node is made if it is not there yet.
     fn entries(&mut self, pattern: &PathPattern) -> &mut Entries {
         let mut node = self;
         for segment in pattern.segments() {

@@ -1,4 +1,4 @@
-//! What a client of a function by HTTP gets to see.
+//! The answers that clients of functions by HTTP get.
 
 use axum::{
     body::HttpBody as _,
@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-/// Whom an answer is for.
+/// The client that an answer is for.
 #[derive(Clone, Copy)]
 pub struct Client {
     /// It asked with HEAD.

@@ -66,7 +66,7 @@ struct Aim {
     target: Option<Arc<Target>>,
 }
 
-/// What there is for a request.
+/// The way in which a request is answered.
 enum Answered {
     By(Aim),
     /// The path takes other methods.

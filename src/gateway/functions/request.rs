@@ -37,7 +37,7 @@ struct Checked {
     sent_by: Option<SentBy>,
 }
 
-/// What is known of the way that a request has come.
+/// The way that a request has come, as far as it is known.
 struct Way<'w> {
     arrived: Arrived,
     end: OtherEnd<'w>,

@@ -23,7 +23,7 @@ const ABOUT: &str = "The HTTP API of CloudFunc. Every function answers HTTP requ
 
 fn document() -> Value {
     let (mut schemas, mut problems) = (Schemas::new(), Problems::default());
-    // What refers to it does not say so to the collector.
+    // The collector does not see it in the answers that refer to it.
     schemas.answered::<Problem>();
     let table = operations::all(&mut schemas);
     let mut paths = Map::new();
@@ -199,10 +199,32 @@ fn every_reference_of_the_document_leads_somewhere() {
     }
 }
 
+/// Descriptions are comments of the code, and their readers do not know the code.
+#[test]
+fn no_description_names_an_item_of_the_code() {
+    fn descriptions<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
+        match value {
+            Value::Array(items) => items.iter().for_each(|item| descriptions(item, found)),
+            Value::Object(fields) => {
+                found.extend(fields.get("description").and_then(Value::as_str));
+                found.extend(fields.get("summary").and_then(Value::as_str));
+                fields.values().for_each(|field| descriptions(field, found));
+            }
+            _ => {}
+        }
+    }
+    let document = document();
+    let mut found = Vec::new();
+    descriptions(&document, &mut found);
+    assert!(found.len() > 100, "{}", found.len());
+    let items: Vec<_> = found.into_iter().filter(|text| text.contains("::")).collect();
+    assert!(items.is_empty(), "say it in the words of the API: {items:#?}");
+}
+
 #[test]
 fn links_of_comments_become_plain_names() {
     for (text, plain) in [
-        ("One of the constants of [`code`].", "One of the constants of `code`."),
+        ("A word of [`code`].", "A word of `code`."),
         ("see [`FunctionSpec::load_limit`](x::y), and [`B`]", "see `FunctionSpec::load_limit`, and `B`"),
         ("[1, 2] and [`open", "[1, 2] and [`open"),
     ] {

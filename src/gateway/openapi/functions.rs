@@ -1,6 +1,6 @@
 //! The addresses of functions in the document: pure.
 //!
-//! OpenAPI has one place for each path, whatever its places are called, and no place for a method beyond its own list. So the
+//! OpenAPI has each path once, whatever its parameters are called, and no methods beyond its own list. So the
 //! first function with a path is described below `paths`, and `x-addresses` has all addresses as they are in the manifests.
 
 use std::collections::HashMap;
@@ -23,7 +23,7 @@ pub fn add<'f>(document: &mut Value, functions: impl Iterator<Item = &'f HttpFun
         addresses.push(address(function));
         for pattern in &function.http.paths {
             let template = template(pattern);
-            // Paths that differ only in the names or the kind of their places are the same to OpenAPI.
+            // Paths that differ only in the names or the kind of their parameters are the same to OpenAPI.
             let key = pattern.key().replace("{+}", "{}");
             let is_first = written.entry(key).or_insert_with(|| template.clone()) == &template;
             if is_first {
@@ -149,15 +149,16 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_a_path_with_its_methods_and_places() {
+    fn an_address_is_a_path_with_its_methods_and_parameters() {
         let document = with(&[function("users", &["/users/{id}/{rest+}"], &["GET", "PURGE"], None)]);
         assert_eq!(keys(&document["paths"]), ["/health", "/users/{id}/{rest}"]);
         let item = &document["paths"]["/users/{id}/{rest}"];
         assert_eq!(keys(item), ["get"]);
         assert_eq!(item["get"]["x-function"], "users");
         assert_eq!(item["get"]["security"], json!([]));
-        let places = item["get"]["parameters"].as_array().unwrap();
-        assert_eq!(places.iter().map(|place| &place["name"]).collect::<Vec<_>>(), ["id", "rest"]);
+        let parameters = item["get"]["parameters"].as_array().unwrap();
+        let names: Vec<_> = parameters.iter().map(|parameter| &parameter["name"]).collect();
+        assert_eq!(names, ["id", "rest"]);
         let all = json!([{
             "function": "users", "paths": ["/users/{id}/{rest+}"], "auth": "none", "methods": ["GET", "PURGE"],
         }]);

@@ -1,4 +1,4 @@
-//! What a route takes and answers, as the document describes it.
+//! A route as the document describes it: what it takes and answers.
 
 use schemars::JsonSchema;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::schemas::Schemas;
 use crate::model::ProblemCode;
 
-/// What a route takes and answers.
+/// A route: what it takes and answers.
 pub struct Operation {
     /// A sentence about it.
     pub summary: &'static str,

@@ -1,4 +1,4 @@
-//! What the routes of the table take and answer, by the types of their handlers. A route without an entry here fails the test of
+//! The routes of the table, by the types that their handlers take and answer. A route without an entry here fails the test of
 //! `document.rs`.
 
 use serde_json::json;

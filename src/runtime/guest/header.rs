@@ -1,4 +1,4 @@
-//! What HTTP allows in the headers of a response.
+//! Headers of a response, as far as HTTP allows them.
 
 /// Returns whether a token of HTTP in lower case may have this byte.
 pub(super) fn is_of_a_name(byte: u8) -> bool {

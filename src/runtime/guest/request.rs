@@ -24,7 +24,7 @@ pub(super) struct Taker {
     function: String,
     /// The interface of that.
     interface: Interface,
-    /// Whether the handler may look at the headers of an invocation.
+    /// The handler may look at the headers of an invocation.
     pub(super) with_context: bool,
 }
 

@@ -31,7 +31,7 @@ pub struct Arrival {
     pub function: Arc<CachedFunction>,
     pub accepted: Instant,
     pub accepted_at: Timestamp,
-    /// The request that it is to a web server.
+    /// The HTTP request that the function gets; none for other calls.
     pub http: Option<HttpRequest>,
     pub _in_flight: InFlight,
 }
