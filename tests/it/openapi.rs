@@ -46,7 +46,7 @@ fn functions(document: &Value) -> Vec<&str> {
 async fn addresses_are_told_to_those_whose_token_reaches_their_functions(platform: &TestPlatform) {
     deploy(platform, "shop", "[http]\npath = \"/shop/{item}\"\nmethods = [\"GET\"]\nauth = \"none\"\n")
         .await;
-    deploy(platform, "users", "[http]\npath = \"/users/{rest+}\"\n").await;
+    deploy(platform, "ledger", "[http]\npath = \"/ledger/{rest+}\"\n").await;
     deploy(platform, "plain", "").await;
     let admin = std::fs::read_to_string(platform.platform.data_dir.join("token")).unwrap();
     let all = eventually("both functions are listed", || async {
@@ -56,13 +56,13 @@ async fn addresses_are_told_to_those_whose_token_reaches_their_functions(platfor
     .await;
     assert_eq!(all["openapi"], "3.1.0");
     assert_eq!(all["paths"]["/shop/{item}"]["get"]["x-function"], "shop");
-    assert_eq!(all["paths"]["/users/{rest}"]["post"]["security"], json!([{ "bearer": ["invoke"] }]));
+    assert_eq!(all["paths"]["/ledger/{rest}"]["post"]["security"], json!([{ "bearer": ["invoke"] }]));
 
     let new = json!({ "name": "few", "role": "invoke", "functions": ["sh*"] });
     let made: Value = platform.post("/v1/tokens").json(&new).send().await.unwrap().json().await.unwrap();
     let few = document(platform, made["token"].as_str()).await;
     assert_eq!(functions(&few), ["shop"]);
-    assert!(!few.to_string().contains("users"), "the names of others are not its to know");
+    assert!(!few.to_string().contains("ledger"), "the names of others are not its to know");
 
     let none = document(platform, None).await;
     assert_eq!(functions(&none), Vec::<&str>::new());
