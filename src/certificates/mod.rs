@@ -3,6 +3,7 @@
 
 mod pair;
 mod trust;
+mod words;
 
 use std::{
     error::Error as StdError,
@@ -18,6 +19,7 @@ use x509_parser::{certificate::X509Certificate, prelude::FromDer as _};
 pub use self::{
     pair::{Pair, PairError},
     trust::{Trusted, trusting_own},
+    words::{fault, is_of_authority, refusal},
 };
 use crate::private_file::{Kind, Rule, Unread};
 

@@ -11,7 +11,7 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
 };
 
-use super::{CertificateError, read_chain};
+use super::{CertificateError, fault, read_chain};
 use crate::private_file::{Kind, Rule, Unread};
 
 /// The most bytes of a file with a private key.
@@ -30,11 +30,17 @@ pub enum PairError {
     Encrypted(PathBuf),
     #[error("the private key in {key} does not belong to the first certificate in {cert}")]
     Mismatch { cert: PathBuf, key: PathBuf },
-    #[error("the certificate in {cert} cannot be used with the private key in {key}")]
-    Unusable { cert: PathBuf, key: PathBuf, source: Box<rustls::Error> },
+    #[error("the certificate in {cert} cannot be used with the private key in {key}: {problem}")]
+    Unusable { cert: PathBuf, key: PathBuf, problem: String },
 }
 
 impl PairError {
+    /// Says what is wrong, with the reason.
+    pub fn told(&self) -> String {
+        let reason = std::error::Error::source(self).map(|reason| format!(": {reason}"));
+        format!("{self}{}", reason.unwrap_or_default())
+    }
+
     /// Returns advice about the next step.
     pub fn hint(&self) -> String {
         match self {
@@ -93,7 +99,7 @@ impl Pair {
         let made = builder.with_no_client_auth().with_single_cert(chain, private_key);
         let mut config = made.map_err(|error| match error {
             rustls::Error::InconsistentKeys(_) => PairError::Mismatch { cert, key },
-            error => PairError::Unusable { cert, key, source: Box::new(error) },
+            error => PairError::Unusable { cert, key, problem: fault(&error) },
         })?;
         config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
         Ok(config)

@@ -216,6 +216,8 @@ fn authorities_that_are_named_are_accepted_and_so_are_certificates_themselves() 
     shake("authority.pem", "first", "127.0.0.1").unwrap();
     shake("authority.pem", "named", "faas.example").unwrap();
     assert_eq!(certificate_error(shake("self.pem", "first", "127.0.0.1")), Refused::UnknownIssuer);
+    let by_itself = certificate_error(shake("authority.pem", "self", "127.0.0.1"));
+    assert!(is_of_authority(&by_itself), "{by_itself:?}");
     let expired = certificate_error(shake("authority.pem", "expired", "127.0.0.1"));
     assert!(matches!(expired, Refused::ExpiredContext { .. }), "{expired:?}");
     let name = certificate_error(shake("authority.pem", "named", "127.0.0.1"));

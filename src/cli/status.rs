@@ -68,12 +68,17 @@ struct Status {
     /// The URL of the gateway's port for the addresses of functions alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     public_url: Option<String>,
+    #[serde(skip)]
+    public_listening: Option<String>,
     /// The certificate that the gateway shows.
     #[serde(skip_serializing_if = "Option::is_none")]
     certificate: Option<CertificateStatus>,
     services: Vec<ServiceStatus>,
     /// Functions with `min_instances` of which this host's manager cannot start an instance.
     not_kept: Vec<NotKept>,
+    /// What is wrong with the certificate, for standard error.
+    #[serde(skip)]
+    warnings: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -81,15 +86,18 @@ struct CertificateStatus {
     ends_at: Timestamp,
     /// Negative once it has ended.
     days_left: i64,
-    /// The fault of its time, in words that follow `the certificate`.
-    #[serde(skip)]
-    trouble: Option<String>,
+    /// The reason why the gateway cannot read it anew, and uses this one although its files have changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
 }
 
 #[derive(Serialize)]
 struct RoleStatus {
     role: &'static str,
     url: String,
+    /// The URL of the address on which it listens, which may stand for all addresses of the host.
+    #[serde(skip)]
+    listening: String,
     /// `ready`, `waiting`, `down` or `foreign`.
     state: &'static str,
     /// The reason why the role waits, or the program that answers instead.
@@ -121,10 +129,7 @@ impl Args {
         };
         drop(progress);
         status.show(out)?;
-        let trouble = status.certificate.as_ref().and_then(|certificate| certificate.trouble.as_ref());
-        if let Some(trouble) = trouble {
-            out.warn(&format!("the certificate of the gateway {trouble}"));
-        }
+        status.warnings.iter().for_each(|warning| out.warn(warning));
         match (verdict, self.wait) {
             (Err(error), Some(wait)) => {
                 Err(error.context(format!("not ready within {}", units::show_duration(wait))))
@@ -181,8 +186,7 @@ impl Args {
         let prober = prober.with_tokens_of(&place.folder, place.running);
         let mut roles = Vec::new();
         for role in Role::ALL.into_iter().rev() {
-            let url = probe::url(&addresses, role);
-            roles.push(role_status(role, url, prober.ask(role).await));
+            roles.push(role_status(role, &addresses, prober.ask(role).await));
         }
         let is_ready =
             roles.iter().any(|role| role.role == Role::Manager.as_str() && role.state == "ready");
@@ -195,6 +199,7 @@ impl Args {
             None => Vec::new(),
         };
         let certificate = certificate(&place, &addresses);
+        let warnings = if addresses.is_tls { place.certificate_warnings() } else { Vec::new() };
         let ready = roles.iter().all(|role| role.state == "ready");
         let described = place.describe();
         let verdict = match (ready, place.running) {
@@ -222,9 +227,11 @@ impl Args {
             up_pid: place.holder.filter(|_| place.running).map(|holder| holder.pid),
             roles,
             public_url: probe::public_url(&addresses),
+            public_listening: probe::public_listening(&addresses),
             certificate,
             services: services.iter().map(service_status).collect(),
             not_kept,
+            warnings,
         };
         Ok((status, verdict))
     }
@@ -233,9 +240,9 @@ impl Args {
 /// Returns the end of the certificate that the gateway of a platform with TLS shows.
 fn certificate(place: &LocalPlatform, addresses: &Addresses) -> Option<CertificateStatus> {
     let validity = place.certificate().filter(|_| addresses.is_tls)?;
-    let now = Timestamp::now();
-    let (ends_at, days_left) = (validity.ends_at, validity.days_left(now));
-    Some(CertificateStatus { ends_at, days_left, trouble: validity.trouble(now) })
+    let (ends_at, days_left) = (validity.ends_at, validity.days_left(Timestamp::now()));
+    let problem = place.kept_certificate().map(|problem| problem.told());
+    Some(CertificateStatus { ends_at, days_left, problem })
 }
 
 /// Returns the state of a gateway that is not one of this user's platforms on this machine.
@@ -262,7 +269,8 @@ async fn elsewhere(url: &Url, target: &Target) -> Result<(Status, Result<(), Err
         .hint("name the file with its token: --token-file FILE or CLOUDFUNC_TOKEN_FILE")),
         (false, _) => Err(Error::platform(format!("the platform '{platform}' at {url} is not ready"))),
     };
-    let role = RoleStatus { role: Role::Gateway.as_str(), url: url.clone(), state, detail, backends };
+    let (role, listening) = (Role::Gateway.as_str(), url.clone());
+    let role = RoleStatus { role, url: url.clone(), listening, state, detail, backends };
     let status = Status {
         ready,
         platform,
@@ -272,9 +280,11 @@ async fn elsewhere(url: &Url, target: &Target) -> Result<(Status, Result<(), Err
         up_pid: None,
         roles: vec![role],
         public_url: None,
+        public_listening: None,
         certificate: None,
         services: Vec::new(),
         not_kept: Vec::new(),
+        warnings: Vec::new(),
     };
     Ok((status, verdict))
 }
@@ -300,10 +310,11 @@ impl Status {
         for role in &self.roles {
             let detail = role.detail.as_ref().map_or_else(String::new, |detail| format!(": {detail}"));
             let backends = role.backends.join(", ");
-            let line = format!("{:<10} {:<22} {}{detail}  {backends}", role.role, role.url, role.state);
+            let line =
+                format!("{:<10} {:<22} {}{detail}  {backends}", role.role, role.listening, role.state);
             out.line(&out.foreign(line.trim_end()))?;
         }
-        if let Some(url) = &self.public_url {
+        if let Some(url) = &self.public_listening {
             out.line(&format!("{:<10} {url:<22} for the addresses of functions alone", "public"))?;
         }
         if let Some(CertificateStatus { ends_at, days_left, .. }) = &self.certificate {
@@ -327,14 +338,15 @@ impl Status {
     }
 }
 
-fn role_status(role: Role, url: String, answer: Answer) -> RoleStatus {
+fn role_status(role: Role, addresses: &Addresses, answer: Answer) -> RoleStatus {
     let (state, detail, backends) = match answer {
         Answer::Ready(health) => ("ready", None, health.backends),
         Answer::Waiting(what) => ("waiting", Some(format!("for {what}")), Vec::new()),
         Answer::Down => ("down", None, Vec::new()),
         Answer::Stranger(who) => ("foreign", Some(format!("{who} answers")), Vec::new()),
     };
-    RoleStatus { role: role.as_str(), url, state, detail, backends }
+    let (url, listening) = (probe::url(addresses, role), probe::listening(addresses, role));
+    RoleStatus { role: role.as_str(), url, listening, state, detail, backends }
 }
 
 fn service_status(service: &Service) -> ServiceStatus {

@@ -1,5 +1,7 @@
 //! The reasons why a request did not get the expected answer.
 
+use std::error::Error as StdError;
+
 use url::Url;
 
 use super::tls::{TlsProblem, shown};
@@ -36,6 +38,11 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Problem(problem) => hint_of(problem),
+            Self::NotReachable { source, .. } if is_about_name(source) => Some(
+                "the name of the host cannot be resolved: see that it is written right, and that this machine reaches a name \
+                 server"
+                    .to_owned(),
+            ),
             Self::NotReachable { .. } => Some(
                 "is the platform running? start it with `cloudfunc up` or `cloudfunc up --embedded`"
                     .to_owned(),
@@ -50,6 +57,18 @@ impl Error {
     pub(super) fn unreadable(what: &str, error: &serde_json::Error) -> Self {
         Self::Protocol(format!("{what} is not as expected: {error}"))
     }
+}
+
+/// Returns whether the address of a host could not be found. The library's error has no type that is public.
+fn is_about_name(error: &(dyn StdError + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.to_string() == "dns error" {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 /// Returns the hint of a problem. With one about requests that come too fast, the pause is said as a time.
@@ -77,6 +96,23 @@ impl From<Problem> for Error {
 mod tests {
     use super::*;
     use crate::model::code;
+
+    #[tokio::test]
+    async fn a_name_that_cannot_be_resolved_is_not_said_to_be_a_platform_that_does_not_run() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
+        let hint = async |url: &str| {
+            let source = http.get(url).send().await.unwrap_err();
+            Error::NotReachable { url: url.parse().unwrap(), source }.hint().unwrap()
+        };
+        assert_eq!(
+            hint("http://name.invalid/").await,
+            "the name of the host cannot be resolved: see that it is written right, and that this machine reaches a name server"
+        );
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let refused = hint(&format!("http://127.0.0.1:{port}/")).await;
+        assert!(refused.starts_with("is the platform running?"), "{refused}");
+    }
 
     #[test]
     fn who_comes_too_fast_is_told_when_to_try_again() {

@@ -8,7 +8,7 @@ use url::{Host, Url};
 
 use super::{Client, Error, TlsProblem};
 use crate::{
-    certificates::{Trusted, read_authorities},
+    certificates::{Trusted, fault, read_authorities},
     model::{
         Body, Problem,
         route::{self, Target},
@@ -125,7 +125,7 @@ fn tls_config(url: &Url, trust: &Trust) -> Result<rustls::ClientConfig, Error> {
     };
     let made = Trusted { named, own: trust.own.clone() }.client_config();
     made.map_err(|error| {
-        let problem = TlsProblem::Authorities(error.to_string());
+        let problem = TlsProblem::Authorities(fault(&error));
         Error::Tls { url: url.clone(), problem: Box::new(problem) }
     })
 }

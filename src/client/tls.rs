@@ -6,13 +6,15 @@ use jiff::Timestamp;
 use rustls::{CertificateError as Refused, Error as TlsError, pki_types::UnixTime};
 use url::Url;
 
-use crate::certificates::tls_error;
+use crate::certificates::{fault, is_of_authority, refusal, tls_error};
 
 /// The reason why there is no TLS connection to a platform. Nothing was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TlsProblem {
     /// None of the authorities that are known has signed the certificate.
     UnknownIssuer,
+    /// It is signed by itself, or says that it is an authority's.
+    OwnIssuer,
     /// The platform of this host that has this address shows other certificates.
     NotOwn,
     /// The certificate is for these names, in words; for none if empty.
@@ -21,7 +23,7 @@ pub enum TlsProblem {
     Expired(Option<Timestamp>),
     /// It begins at this time, if that is known.
     NotYetValid(Option<Timestamp>),
-    /// Something else is wrong with the certificate.
+    /// Something else is wrong with the certificate, in words that follow it.
     Certificate(String),
     /// The authorities of the system, or those that were named, cannot be used.
     Authorities(String),
@@ -47,7 +49,7 @@ impl TlsProblem {
             TlsError::InvalidCertificate(refused) => refused,
             // What a server without TLS answers to a handshake is no message of TLS.
             TlsError::InvalidMessage(_) => return Self::NotTls,
-            other => return Self::Handshake(other.to_string()),
+            other => return Self::Handshake(fault(other)),
         };
         match refused {
             Refused::UnknownIssuer => Self::UnknownIssuer,
@@ -60,7 +62,8 @@ impl TlsProblem {
             Refused::ExpiredContext { not_after, .. } => Self::Expired(time(*not_after)),
             Refused::NotValidYet => Self::NotYetValid(None),
             Refused::NotValidYetContext { not_before, .. } => Self::NotYetValid(time(*not_before)),
-            other => Self::Certificate(other.to_string()),
+            other if is_of_authority(other) => Self::OwnIssuer,
+            other => Self::Certificate(refusal(other)),
         }
     }
 
@@ -75,6 +78,9 @@ impl TlsProblem {
         match self {
             Self::UnknownIssuer => {
                 format!("the certificate of {at} is not signed by an authority that is known here")
+            }
+            Self::OwnIssuer => {
+                format!("the certificate of {at} is signed by itself, or is an authority's")
             }
             Self::NotOwn => format!(
                 "the certificate of {at} is not the one of the platform of this machine that has this address"
@@ -91,7 +97,7 @@ impl TlsProblem {
             Self::NotYetValid(Some(time)) => {
                 format!("the certificate of {at} is not valid before {time}")
             }
-            Self::Certificate(problem) => format!("the certificate of {at} is refused: {problem}"),
+            Self::Certificate(problem) => format!("the certificate of {at} {problem}"),
             Self::Authorities(problem) => {
                 format!("no certificate of {at} can be checked: {problem}")
             }
@@ -112,6 +118,9 @@ impl TlsProblem {
                 "if it is signed by an authority of your own, or by none, name the file with the certificate of that authority, \
                  or of the platform: --ca FILE or CLOUDFUNC_CA"
                     .to_owned()
+            }
+            Self::OwnIssuer => {
+                "if it is the platform's own, name the file with it: --ca FILE or CLOUDFUNC_CA".to_owned()
             }
             Self::NotOwn => "another program may have the port by now: see `cloudfunc status`; with --ca FILE the authorities \
                              in a file are accepted, too"
@@ -170,9 +179,9 @@ pub(super) fn shown(url: &Url) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use std::{io, time::Duration};
+    use std::{io, sync::Arc, time::Duration};
 
-    use rustls::InvalidMessage;
+    use rustls::{InvalidMessage, OtherError};
 
     use super::*;
 
@@ -193,7 +202,8 @@ mod tests {
         let presented = vec!["DnsName(\"a.example\")".to_owned(), "IpAddress(127.0.0.1)".to_owned()];
         let expected = "faas.example".try_into().unwrap();
         let at = "https://faas.example:8443";
-        let cases: [(TlsProblem, String, Option<&str>); 8] = [
+        let by_itself = OtherError(Arc::new(io::Error::other("CaUsedAsEndEntity")));
+        let cases: [(TlsProblem, String, Option<&str>); 10] = [
             (
                 of(Refused::UnknownIssuer),
                 format!("the certificate of {at} is not signed by an authority that is known here"),
@@ -202,6 +212,12 @@ mod tests {
                      authority, or of the platform: --ca FILE or CLOUDFUNC_CA",
                 ),
             ),
+            (
+                of(Refused::Other(by_itself)),
+                format!("the certificate of {at} is signed by itself, or is an authority's"),
+                Some("if it is the platform's own, name the file with it: --ca FILE or CLOUDFUNC_CA"),
+            ),
+            (of(Refused::Revoked), format!("the certificate of {at} has been revoked"), None),
             (
                 of(Refused::ApplicationVerificationFailure),
                 format!(

@@ -261,8 +261,8 @@ impl Subject {
     }
 
     async fn tls(&self) -> Option<judge::tls::Facts> {
-        let settings = self.settings.clone();
-        tools::blocking(move || tls::gather(&settings)).await
+        let (place, settings) = (self.place.clone(), self.settings.clone());
+        tools::blocking(move || tls::gather(&place, &settings)).await
     }
 
     async fn platform(

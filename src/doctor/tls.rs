@@ -1,10 +1,35 @@
-//! Reads the certificate and the key of the gateway.
+//! Reads the certificate and the key of the gateway: of the platform that runs, or of one that settings describe.
+
+use jiff::Timestamp;
 
 use super::judge::tls::{Certificate, Facts};
-use crate::{local::sources, settings::Settings};
+use crate::{
+    local::{LocalPlatform, sources},
+    place::certificate_file,
+    settings::Settings,
+};
 
-/// Gathers the facts.
-pub fn gather(settings: &Settings) -> Facts {
+/// Gathers the facts. A platform that runs has its own settings, whatever those of now say.
+pub fn gather(place: &LocalPlatform, settings: &Settings) -> Facts {
+    match place.holder.as_ref().filter(|_| place.running) {
+        Some(holder) if holder.tls => shown(place),
+        Some(_) => Facts::Plain,
+        None => to_be(settings),
+    }
+}
+
+/// Looks at what a gateway that runs shows.
+fn shown(place: &LocalPlatform) -> Facts {
+    let path = place.tls_files().map_or_else(|| certificate_file(&place.folder), |files| files.cert);
+    let trouble = match place.certificate() {
+        Some(validity) => validity.trouble(Timestamp::now()),
+        None => Some("cannot be seen in the data folder".to_owned()),
+    };
+    let kept = place.kept_certificate().map(|problem| (problem.told(), problem.hint()));
+    Facts::Shown { certificate: Certificate { path: path.display().to_string(), trouble }, kept }
+}
+
+fn to_be(settings: &Settings) -> Facts {
     match settings.tls() {
         Ok(None) => Facts::Plain,
         Err(error) => {
@@ -15,11 +40,7 @@ pub fn gather(settings: &Settings) -> Facts {
             Ok(trouble) => {
                 Facts::Certificate(Certificate { path: files.cert.display().to_string(), trouble })
             }
-            Err(error) => {
-                let source = std::error::Error::source(&error).map(|source| format!(": {source}"));
-                let why = format!("{error}{}", source.unwrap_or_default());
-                Facts::Refused { why, hint: error.hint() }
-            }
+            Err(error) => Facts::Refused { why: error.told(), hint: error.hint() },
         },
     }
 }

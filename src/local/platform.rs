@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
+use jiff::Timestamp;
+
+use super::sources;
 use crate::{
-    certificates::{Validity, read_own},
+    certificates::{PairError, Validity, read_own},
     compose::{self, Project},
     error::Error,
     model::PlatformName,
@@ -13,7 +16,7 @@ use crate::{
         platforms::{ChoiceError, Known, Platforms, Wish},
         wipe,
     },
-    settings::{Settings, StorePlace},
+    settings::{Settings, StorePlace, TlsFiles},
     store,
 };
 
@@ -93,6 +96,31 @@ impl LocalPlatform {
         Validity::of(shown.first()?)
     }
 
+    /// Returns the files of the certificate that the gateway was given, if it is running with TLS and they are known.
+    pub fn tls_files(&self) -> Option<TlsFiles> {
+        let holder = self.holder.as_ref().filter(|holder| self.running && holder.tls)?;
+        let (cert, key) = holder.tls_files.clone()?;
+        Some(TlsFiles { cert, key })
+    }
+
+    /// Returns the reason why a running gateway cannot read its certificate anew, and uses the one that it has; `None` if it can.
+    pub fn kept_certificate(&self) -> Option<PairError> {
+        sources::check_tls(&self.tls_files()?).err()
+    }
+
+    /// Returns what is wrong with the certificate of a gateway with TLS, for the one who runs it.
+    pub fn certificate_warnings(&self) -> Vec<String> {
+        let trouble = self.certificate().and_then(|validity| validity.trouble(Timestamp::now()));
+        let trouble = trouble.map(|trouble| format!("the certificate of the gateway {trouble}"));
+        let kept = self.kept_certificate().map(|problem| {
+            format!(
+                "the gateway cannot read its certificate anew, and uses the one that it has: {}",
+                problem.told()
+            )
+        });
+        trouble.into_iter().chain(kept).collect()
+    }
+
     /// Returns the command that starts it, in backticks.
     pub fn up(&self, state: Option<&std::path::Path>) -> String {
         match (Known::at(&self.folder), state) {
@@ -126,6 +154,33 @@ impl LocalPlatform {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::place::Addresses;
+
+    #[test]
+    fn files_that_a_running_gateway_cannot_read_anew_are_warned_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let addresses = Addresses { is_tls: true, ..Addresses::default() };
+        let name: PlatformName = "team".parse().unwrap();
+        let second = std::time::Duration::from_secs(1);
+        let holder = Holder::new(name.clone(), Stack::Embedded, &addresses, second);
+        let place = |running, tls_files| LocalPlatform {
+            folder: folder.path().to_owned(),
+            platform: name.clone(),
+            stack: None,
+            running,
+            holder: Some(Holder { tls_files, ..holder.clone() }),
+        };
+        let gone: Option<(PathBuf, PathBuf)> = Some(("/nowhere/c.pem".into(), "/nowhere/k.pem".into()));
+        assert_eq!(
+            place(true, gone.clone()).certificate_warnings(),
+            [
+                "the gateway cannot read its certificate anew, and uses the one that it has: cannot use the certificate file \
+              /nowhere/c.pem: No such file or directory (os error 2)"
+            ]
+        );
+        assert!(place(false, gone).certificate_warnings().is_empty(), "it does not run");
+        assert!(place(true, None).certificate_warnings().is_empty(), "an older version says nothing");
+    }
 
     #[test]
     fn a_failed_start_does_not_stand_in_front_of_a_platform_that_was_used() {

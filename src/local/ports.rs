@@ -34,6 +34,9 @@ pub fn choice(flag: &str) -> String {
 /// The flag of the gateway's port for the addresses of functions alone.
 pub const PUBLIC: &str = "--public-listen";
 
+/// The flag of the gateway's port; its address has one of its own.
+const GATEWAY: &str = "--gateway-port";
+
 /// Checks that all ports are free; the error names the first one that is not.
 pub fn check(ports: &[Port]) -> Result<(), Error> {
     for port in ports {
@@ -49,6 +52,11 @@ pub fn check(ports: &[Port]) -> Result<(), Error> {
                 let owner = owner(port).map_or_else(String::new, |owner| format!(" by {owner}"));
                 Error::usage(format!("port {port}, which {of} needs, is taken{owner}"))
                     .hint(format!("choose another with {choice}, or stop what holds it"))
+            }
+            io::ErrorKind::AddrNotAvailable => {
+                let choice = if *flag == GATEWAY { "--gateway-host IP" } else { choice.as_str() };
+                Error::usage(format!("{of} cannot listen on {address}: {problem}"))
+                    .hint(format!("name an address of this host with {choice}"))
             }
             _ => Error::usage(format!("{of} cannot listen on {address}: {problem}"))
                 .hint(format!("choose another with {flag}")),
@@ -121,6 +129,23 @@ mod tests {
         assert!(text.ends_with(&format!("(process {pid})")), "{text}");
         drop(listener);
         check(&[Port { of: "the gateway", address, flag: "--gateway-port" }]).unwrap();
+    }
+
+    #[test]
+    fn an_address_of_another_host_is_refused_with_the_flag_that_names_addresses() {
+        // For documentation (RFC 5737): no host has it.
+        let hint = |of, flag| {
+            let address = "192.0.2.1:8000".parse().unwrap();
+            check(&[Port { of, address, flag }]).unwrap_err().hint.unwrap()
+        };
+        assert_eq!(
+            hint("the gateway", "--gateway-port"),
+            "name an address of this host with --gateway-host IP"
+        );
+        assert_eq!(
+            hint("the public port", PUBLIC),
+            "name an address of this host with --public-listen IP:PORT"
+        );
     }
 
     #[test]

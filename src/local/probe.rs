@@ -172,6 +172,17 @@ pub fn public_url(addresses: &Addresses) -> Option<String> {
     Some(format!("{}://{address}", addresses.scheme()))
 }
 
+/// Returns the URL of the address on which a role listens, which may stand for all addresses of this host.
+pub fn listening(addresses: &Addresses, role: Role) -> String {
+    let scheme = if role == Role::Gateway { addresses.scheme() } else { "http" };
+    format!("{scheme}://{}", address(addresses, role))
+}
+
+/// Returns that of the gateway's public port, as [`listening`]; `None` if it has none.
+pub fn public_listening(addresses: &Addresses) -> Option<String> {
+    Some(format!("{}://{}", addresses.scheme(), addresses.public?))
+}
+
 /// Returns the address on which a role listens.
 fn address(addresses: &Addresses, role: Role) -> SocketAddr {
     match role {
@@ -219,6 +230,12 @@ mod tests {
         assert_eq!(url(&addresses, Role::Gateway), "https://127.0.0.1:8000");
         assert_eq!(url(&addresses, Role::Registry), "http://127.0.0.1:7000");
         assert_eq!(public_url(&addresses).unwrap(), "https://127.0.0.1:8443");
+        assert_eq!(public_listening(&addresses).unwrap(), "https://0.0.0.0:8443");
+        let gateway = "0.0.0.0:8000".parse().unwrap();
+        assert_eq!(
+            listening(&Addresses { gateway, ..addresses }, Role::Gateway),
+            "https://0.0.0.0:8000"
+        );
         assert_eq!(url(&Addresses::default(), Role::Gateway), "http://127.0.0.1:8000");
         assert_eq!(public_url(&Addresses::default()), None);
     }

@@ -20,6 +20,13 @@ impl Addresses {
     pub fn scheme(&self) -> &'static str {
         if self.is_tls { "https" } else { "http" }
     }
+
+    /// Returns the first port of the gateway that other hosts reach without TLS, with what it is called.
+    pub fn in_clear(&self) -> Option<(&'static str, SocketAddr)> {
+        let ports = [("the gateway", Some(self.gateway)), ("the public port", self.public)];
+        let is_open = |address: &SocketAddr| !self.is_tls && !address.ip().to_canonical().is_loopback();
+        ports.into_iter().find_map(|(what, address)| Some((what, address.filter(is_open)?)))
+    }
 }
 
 impl Default for Addresses {

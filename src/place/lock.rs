@@ -43,6 +43,9 @@ pub struct Holder {
     /// The ports of the gateway speak TLS.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tls: bool,
+    /// The files of the gateway's certificate and of its key, if it has them; `None` also if an older version wrote the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_files: Option<(PathBuf, PathBuf)>,
 }
 
 impl Holder {
@@ -63,6 +66,7 @@ impl Holder {
             manager: addresses.manager,
             public: addresses.public,
             tls: addresses.is_tls,
+            tls_files: None,
             stops_within: stops_within.as_secs(),
         }
     }
@@ -290,11 +294,15 @@ mod tests {
         };
         let holder = Holder::new("default".parse().unwrap(), Stack::Compose, &addresses, PAUSE);
         assert_eq!((holder.url().as_str(), holder.addresses()), ("https://127.0.0.1:8000", addresses));
-        let plain = Holder { public: None, tls: false, ..holder };
+        let plain = Holder { public: None, tls: false, ..holder.clone() };
         let text = serde_json::to_string(&plain).unwrap();
         assert!(!text.contains("tls") && !text.contains("public"), "{text}");
         let old: Holder = serde_json::from_str(&text).unwrap();
         assert_eq!((old.url().as_str(), old.public), ("http://127.0.0.1:8000", None));
+        let files = Some(("/c.pem".into(), "/k.pem".into()));
+        let with_files = Holder { tls_files: files, ..holder };
+        let text = serde_json::to_string(&with_files).unwrap();
+        assert_eq!(serde_json::from_str::<Holder>(&text).unwrap(), with_files);
     }
 
     #[test]

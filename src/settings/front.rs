@@ -1,6 +1,6 @@
 //! The settings of what the world sees of a gateway: its public port, TLS, and the proxies in front of it.
 
-use std::{net::IpAddr, path::PathBuf};
+use std::path::PathBuf;
 
 use super::{Settings, SettingsError, absolute};
 
@@ -29,19 +29,11 @@ impl Settings {
         if self.insecure.unwrap_or(false) {
             return Ok(());
         }
-        let addresses = self.addresses()?;
-        let ports = [("the gateway", Some(addresses.gateway)), ("the public port", addresses.public)];
-        for (what, address) in ports {
-            if let Some(address) = address.filter(|address| !is_of_this_host(address.ip())) {
-                return Err(SettingsError::Insecure { what, address });
-            }
+        match self.addresses()?.in_clear() {
+            Some((what, address)) => Err(SettingsError::Insecure { what, address }),
+            None => Ok(()),
         }
-        Ok(())
     }
-}
-
-fn is_of_this_host(address: IpAddr) -> bool {
-    address.to_canonical().is_loopback()
 }
 
 #[cfg(test)]

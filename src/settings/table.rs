@@ -315,11 +315,7 @@ fn backlog_bytes(text: &str) -> Result<u64, String> {
 }
 
 fn path(text: &str) -> Result<PathBuf, String> {
-    if text.is_empty() {
-        Err("is empty; write the path of a folder".to_owned())
-    } else {
-        Ok(text.into())
-    }
+    if text.is_empty() { Err("is empty; write a path".to_owned()) } else { Ok(text.into()) }
 }
 
 /// Accepts a whole number within the range.

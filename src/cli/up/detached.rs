@@ -24,7 +24,7 @@ use tokio::{
 
 use super::{
     child::own_executable,
-    prepare::{no_stack, unusable},
+    prepare::{no_stack, unusable, warn_of_clear_text},
 };
 use crate::{
     cli::{Error, Exit, Output, signals::Signals, text},
@@ -86,17 +86,21 @@ pub async fn start(
         let ended = child.wait().await.map_err(|error| Error::new(Exit::Platform, error))?;
         return Err(failed(ended, &path, before, out));
     }
-    warn_of_missing_keys(&folder, out).await;
+    warn(&folder, out).await;
     if out.is_quiet() && !out.json() {
         return Ok(());
     }
     out.bytes_in_row(said.trim_ascii_end())
 }
 
-/// Says what the registry's log says, too, which nobody sees of a platform in the background.
-async fn warn_of_missing_keys(folder: &Path, out: &Output) {
+/// Says what the process in the background and its registry say, too, which nobody sees.
+async fn warn(folder: &Path, out: &Output) {
     let Some(place) = Known::at(folder).map(LocalPlatform::of) else { return };
     let Some(holder) = place.holder.as_ref().filter(|_| place.running) else { return };
+    warn_of_clear_text(&holder.addresses(), out);
+    if holder.tls {
+        place.certificate_warnings().iter().for_each(|warning| out.warn(warning));
+    }
     let prober = Prober::of(place.platform.clone(), holder.addresses(), &place.folder);
     let missing = prober.with_tokens_of(&place.folder, true).missing_keys().await;
     let count: usize = missing.values().sum();

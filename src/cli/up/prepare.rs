@@ -52,11 +52,13 @@ pub async fn prepare(
     check_tls(&settings, out)?;
     choose_ports(&mut settings)?;
     let addresses = settings.addresses().map_err(unfit)?;
+    warn_of_clear_text(&addresses, out);
     let folder = settings.data_dir(dirs, stack);
     let state = State::open(&folder).map_err(unusable)?;
     // The roles stop one after the other.
     let stops_within = app::stops_within(&settings.limits()) * 4;
-    let holder = Holder::new(settings.name(), stack, &addresses, stops_within);
+    let tls_files = settings.tls().map_err(unfit)?.map(|files| (files.cert, files.key));
+    let holder = Holder { tls_files, ..Holder::new(settings.name(), stack, &addresses, stops_within) };
     let lock = lock::take(&folder, &holder).map_err(|error| held(error, &folder))?;
     state.token().map_err(unusable)?;
     app::keyring(settings.secret_key_file.as_deref(), &state)?;
@@ -106,6 +108,15 @@ fn check_tls(settings: &Settings, out: &Output) -> Result<(), Error> {
             let hint = wrong.hint();
             Err(Error::new(Exit::Caller, wrong).hint(hint))
         }
+    }
+}
+
+/// Warns of what `--insecure` allows.
+pub fn warn_of_clear_text(addresses: &Addresses, out: &Output) {
+    if let Some((what, address)) = addresses.in_clear() {
+        out.warn(&format!(
+            "{what} listens on {address} without TLS: tokens and payloads go over the network in clear"
+        ));
     }
 }
 

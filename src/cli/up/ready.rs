@@ -9,6 +9,7 @@ use crate::{
     cli::{Error, Output},
     local::probe,
     model::api::Health,
+    place::Addresses,
     queue,
     settings::Platform,
     store,
@@ -37,6 +38,12 @@ pub struct Said<'s> {
     /// ` --platform NAME`, if commands need it.
     pub by_name: String,
     pub is_detached: bool,
+}
+
+/// Returns the URL of the address on which a role listens, and the one on this host if that stands for all addresses.
+fn reached(addresses: &Addresses, role: Role) -> String {
+    let (listening, url) = (probe::listening(addresses, role), probe::url(addresses, role));
+    if listening == url { url } else { format!("{listening}, on this host {url}") }
 }
 
 /// Prints addresses, backends and the next commands; `health` is in the order of [`Role::ALL`].
@@ -75,9 +82,9 @@ pub fn show(
     }
     out.line("cloudfunc is ready")?;
     for role in Role::STOP {
-        out.line(&format!("  {:<10} {}", role.as_str(), probe::url(&platform.addresses, role)))?;
+        out.line(&format!("  {:<10} {}", role.as_str(), reached(&platform.addresses, role)))?;
     }
-    if let Some(url) = probe::public_url(&platform.addresses) {
+    if let Some(url) = probe::public_listening(&platform.addresses) {
         out.line(&format!("  {:<10} {url}, for the addresses of functions alone", "public"))?;
     }
     out.line(&format!("  {:<10} {store}", "store"))?;
@@ -94,5 +101,21 @@ pub fn show(
         false => out.line(&format!(
             "next, in another terminal: {next}{by_name}   (Ctrl-C here stops the platform)"
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gateway_on_all_addresses_is_shown_with_the_one_on_this_host() {
+        let mut addresses = Addresses::default();
+        assert_eq!(reached(&addresses, Role::Gateway), "http://127.0.0.1:8000");
+        addresses.gateway = "0.0.0.0:8000".parse().unwrap();
+        assert_eq!(
+            reached(&addresses, Role::Gateway),
+            "http://0.0.0.0:8000, on this host http://127.0.0.1:8000"
+        );
     }
 }

@@ -12,9 +12,15 @@ pub enum Facts {
         hint: String,
     },
     Certificate(Certificate),
+    /// A gateway that runs shows it.
+    Shown {
+        certificate: Certificate,
+        /// The reason why it cannot read its files anew, and what to do.
+        kept: Option<(String, String)>,
+    },
 }
 
-/// A certificate that can be used.
+/// A certificate that is used, or can be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {
     pub path: String,
@@ -23,9 +29,11 @@ pub struct Certificate {
 }
 
 const NAME: &str = "tls";
+const RENEW: &str = "Renew it: a gateway that runs uses the new one within seconds, without a restart.";
 
 pub fn judge(facts: &Facts, wanted: Wanted) -> Vec<Finding> {
     vec![match facts {
+        Facts::Shown { certificate, kept } => return of_running(certificate, kept.as_ref()),
         Facts::Plain => Finding::ok(
             NAME,
             "the gateway speaks HTTP without TLS, on this host only or as --insecure allows",
@@ -34,18 +42,32 @@ pub fn judge(facts: &Facts, wanted: Wanted) -> Vec<Finding> {
         Facts::Certificate(Certificate { path, trouble: None }) => {
             Finding::ok(NAME, format!("the certificate in {path} fits its key, and is valid"))
         }
-        Facts::Certificate(Certificate { path, trouble: Some(trouble) }) => Finding::warning(
-            NAME,
-            format!("the certificate in {path} {trouble}"),
-            "Renew it: a gateway that runs uses the new one within seconds, without a restart.",
-        ),
+        Facts::Certificate(Certificate { path, trouble: Some(trouble) }) => {
+            Finding::warning(NAME, format!("the certificate in {path} {trouble}"), RENEW)
+        }
     }]
+}
+
+fn of_running(
+    Certificate { path, trouble }: &Certificate,
+    kept: Option<&(String, String)>,
+) -> Vec<Finding> {
+    let told = "the certificate that the gateway shows";
+    let kept = kept.map(|(why, hint)| {
+        let found =
+            format!("the gateway cannot read its certificate anew, and uses the one that it has: {why}");
+        Finding::warning(NAME, found, sentence(hint))
+    });
+    let shown = match trouble {
+        Some(trouble) => Finding::warning(NAME, format!("{told}, of {path}, {trouble}"), RENEW),
+        None => Finding::ok(NAME, format!("{told}, of {path}, is valid")),
+    };
+    [shown].into_iter().chain(kept).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::doctor::judge::shown;
+    use super::{super::shown, *};
 
     fn said(facts: Facts) -> String {
         shown(&judge(&facts, Wanted::Up)).remove(0)
@@ -58,6 +80,28 @@ mod tests {
         assert_eq!(said(refused), "problem tls: it is open | Run `chmod 600 /k`.");
         let refused = Facts::Refused { why: "it is empty".to_owned(), hint: "name another".to_owned() };
         assert_eq!(said(refused), "problem tls: it is empty | Name another.");
+    }
+
+    #[test]
+    fn a_gateway_that_runs_is_judged_by_what_it_shows() {
+        let facts = |trouble: Option<&str>, kept: Option<&str>| Facts::Shown {
+            certificate: Certificate { path: "/c.pem".to_owned(), trouble: trouble.map(str::to_owned) },
+            kept: kept.map(|why| (why.to_owned(), "name another".to_owned())),
+        };
+        let said = |facts| shown(&judge(&facts, Wanted::Up));
+        assert_eq!(
+            said(facts(None, None)),
+            ["ok tls: the certificate that the gateway shows, of /c.pem, is valid"]
+        );
+        assert_eq!(
+            said(facts(Some("has expired at T"), Some("it is empty"))),
+            [
+                "warning tls: the certificate that the gateway shows, of /c.pem, has expired at T | Renew it: a gateway that \
+                 runs uses the new one within seconds, without a restart.",
+                "warning tls: the gateway cannot read its certificate anew, and uses the one that it has: it is empty | Name \
+                 another.",
+            ]
+        );
     }
 
     #[test]

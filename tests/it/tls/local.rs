@@ -51,6 +51,15 @@ async fn commands_of_the_same_host_need_no_flags() {
     })
     .await;
     assert_eq!(home.run(&["invoke", "hello_fn"]).await.ok(), "Hello World!");
+    let doctor = home.run(&["doctor", "--json"]).await;
+    let shown = "the certificate that the gateway shows, of ";
+    assert!(doctor.stdout.contains(shown), "it runs with flags that doctor is not given: {doctor:?}");
+
+    // A renewal that cannot be used is seen before the certificate ends.
+    pem.put_certificate("second");
+    let status = home.run(&["status"]).await;
+    let kept = "warning: the gateway cannot read its certificate anew, and uses the one that it has: the private key in ";
+    assert!(status.stderr.contains(kept), "{status:?}");
     up.signal(Signal::TERM);
     assert_eq!(up.ended(SOON).await, Some(0));
     home.leave().await;
