@@ -1,13 +1,23 @@
 //! A function's errors as callers and logs get them.
 
 use super::advice::advised;
-use crate::model::{Digest, FunctionError, Revision};
+use crate::model::{Digest, FunctionError, FunctionSpec, Revision};
 
 /// Returns an error of the guest as callers and logs get it: with advice, and without the name of the folder that has the
 /// function's packages, by which code of other functions would find them.
 pub fn for_callers(error: FunctionError, revision: &Revision) -> FunctionError {
     let tree = revision.dependencies.as_ref();
     without_tree(advised(error, &revision.spec, tree.is_some()), tree)
+}
+
+/// Adds advice to the error of a handler with `[http]` that was called without a request, if there is none yet: it may have looked
+/// for one.
+pub fn of_bare_call(error: FunctionError, spec: &FunctionSpec) -> FunctionError {
+    let has_addresses = spec.http.is_some() && spec.interface.is_protocol();
+    let advice =
+        || "this function has addresses: send it an HTTP request with --method and --path".to_owned();
+    let hint = error.hint.or_else(|| has_addresses.then(advice));
+    FunctionError { hint, ..error }
 }
 
 fn without_tree(mut error: FunctionError, tree: Option<&Digest>) -> FunctionError {
