@@ -34,6 +34,7 @@ fn without_tree(mut error: FunctionError, tree: Option<&Digest>) -> FunctionErro
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manifest::{self, Defaults};
 
     #[test]
     fn an_error_does_not_name_the_folder_of_packages() {
@@ -49,5 +50,24 @@ mod tests {
         let told = without_tree(error, Some(&tree));
         assert_eq!(told.message, "no such file: /opt/packages/");
         assert_eq!(told.trace.unwrap(), line(""));
+    }
+
+    #[test]
+    fn the_error_of_a_handler_with_addresses_that_got_no_request_says_how_to_send_one() {
+        let hint = |manifest: &str, known: Option<&str>| {
+            let spec = manifest::parse(manifest, manifest::FILE, &Defaults::default()).unwrap().spec;
+            let error = FunctionError {
+                kind: "KeyError".to_owned(),
+                message: "'requestContext'".to_owned(),
+                trace: None,
+                hint: known.map(str::to_owned),
+            };
+            of_bare_call(error, &spec).hint
+        };
+        let addresses = "[http]\npath = '/a'\n";
+        let told = "this function has addresses: send it an HTTP request with --method and --path";
+        assert_eq!(hint(addresses, None).as_deref(), Some(told));
+        assert_eq!(hint(addresses, Some("install it")).as_deref(), Some("install it"));
+        assert_eq!(hint("", None), None);
     }
 }
