@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{
     Error, Output,
+    addresses::{Addresses, next},
     target::{Target, all},
 };
 use crate::model::{FunctionName, RevisionNumber};
@@ -34,12 +35,15 @@ impl Args {
                 })?
             }
         };
-        client.activate(name, revision).await?;
+        let spec = client.activate(name, revision).await?.spec;
         if out.json() {
             return out.document(&json!({ "name": name, "revision": revision }));
         }
         out.line(&format!("revision {revision} of {name} is active"))?;
-        out.next(&format!("cloudfunc invoke {name}"));
+        let base = client.base();
+        let lines = spec.http.as_ref().map(|http| Addresses { http, base }.lines());
+        lines.unwrap_or_default().iter().try_for_each(|line| out.line(line))?;
+        out.next(&next(name, spec.interface, spec.http.as_ref(), base));
         Ok(())
     }
 }

@@ -5,7 +5,10 @@ use std::error::Error as StdError;
 use url::Url;
 
 use super::tls::{TlsProblem, shown};
-use crate::{certificates::CertificateError, model::Problem};
+use crate::{
+    certificates::CertificateError,
+    model::{Problem, code},
+};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -70,10 +73,16 @@ fn is_about_name(error: &(dyn StdError + 'static)) -> bool {
     }
     false
 }
+/// The hint of an answer that there is no such route.
+const PUBLIC_PORT: &str = "this may be a port of --public-listen, which serves functions only";
 
 /// Returns the hint of a problem. With one about requests that come too fast, the pause is said as a time.
 fn hint_of(problem: &Problem) -> Option<String> {
     let hint = problem.hint.as_deref();
+    // A gateway names the path that it has no route for.
+    if problem.code == code::ROUTE_NOT_FOUND.code && !problem.detail.contains("/v1/") {
+        return Some(hint.unwrap_or(PUBLIC_PORT).to_owned());
+    }
     let Some(seconds) = problem.retry_after.filter(|_| problem.status == 429) else {
         return hint.map(str::to_owned);
     };
@@ -95,7 +104,6 @@ impl From<Problem> for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::code;
 
     #[tokio::test]
     async fn a_name_that_cannot_be_resolved_is_not_said_to_be_a_platform_that_does_not_run() {
@@ -129,5 +137,14 @@ mod tests {
         assert_eq!(hint(Some("raise it"), None), told("raise it"));
         let away = Problem::new(code::UNAVAILABLE, "away").retry_after(1);
         assert_eq!(Error::from(away).hint(), None);
+    }
+
+    #[test]
+    fn a_port_that_serves_functions_only_is_told_of_where_there_is_no_route() {
+        let hint = |detail: &str| Error::from(Problem::new(code::ROUTE_NOT_FOUND, detail)).hint();
+        let told = "this may be a port of --public-listen, which serves functions only";
+        assert_eq!(hint("there is nothing at this address").as_deref(), Some(told));
+        // A gateway of an earlier version.
+        assert_eq!(hint("there is no route /v1/new"), None);
     }
 }

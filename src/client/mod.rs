@@ -176,9 +176,12 @@ impl Client {
     }
 
     /// Makes a revision the active one.
-    pub async fn activate(&self, name: &FunctionName, revision: RevisionNumber) -> Result<(), Error> {
-        let request = self.request(route::ACTIVATE.at(name)).json(&ActiveRevision { revision });
-        self.send(request).await.map(drop)
+    pub async fn activate(
+        &self,
+        name: &FunctionName,
+        revision: RevisionNumber,
+    ) -> Result<FunctionInfo, Error> {
+        self.json(self.request(route::ACTIVATE.at(name)).json(&ActiveRevision { revision })).await
     }
 
     /// Deletes a function; returns what went with it.

@@ -107,7 +107,7 @@ async fn invoked(
     if payload.len() > MAX_BODY {
         return Err(payload_too_large().into());
     }
-    let http = gateway.named(&parts, sent_by)?;
+    let http = gateway.named(&name, &parts, sent_by)?;
     let mut headers = HeaderMap::new();
     headers.insert("prefer", HeaderValue::from_static("respond-async"));
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(payload::DEFAULT_TYPE));

@@ -155,7 +155,7 @@ async fn invoke(
     let payload = read_decoded(&mut parts.headers, body, MAX_BODY, payload_too_large).await?;
     gateway.check_again(sent_by, &route::INVOKE.endpoint, Some(&function)).await?;
     Query::read(parts.uri.query(), route::INVOKE.endpoint.query).map_err(with_how_to_name)?;
-    let http = gateway.named(&parts, sent_by)?;
+    let http = gateway.named(&function, &parts, sent_by)?;
     one_type(&parts.headers)?;
     let gzip = accepts_gzip(&parts.headers);
     let headers = end_to_end(parts.headers)?;

@@ -108,6 +108,9 @@ pub enum UnfitPattern {
          percent-encoding"
     )]
     Characters(String),
+    /// A segment is a parameter as other routers write it, which would be plain text here.
+    #[error("`{written}` would be plain text: did you mean `{meant}`?")]
+    OfAnotherRouter { written: String, meant: String },
     /// The name of a parameter is not a name.
     #[error(
         "`{0}` names no parameter: a parameter looks like `{{id}}`, or `{{rest+}}` for one or more segments"
@@ -149,6 +152,9 @@ fn check_segment<'p>(
     is_last: bool,
     names: &mut Vec<&'p str>,
 ) -> Result<(), UnfitPattern> {
+    if let Some(meant) = meant(part, is_last) {
+        return Err(UnfitPattern::OfAnotherRouter { written: part.to_owned(), meant });
+    }
     let name = match segment(part) {
         Segment::Literal("") => return Err(UnfitPattern::EmptySegment),
         Segment::Literal("." | "..") => return Err(UnfitPattern::Dots),
@@ -158,7 +164,7 @@ fn check_segment<'p>(
         Segment::Rest(_) if !is_last => return Err(UnfitPattern::NotLast(part.to_owned())),
         Segment::Rest(name) => name,
     };
-    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+    if !is_name(name) {
         return Err(UnfitPattern::ParameterName(part.to_owned()));
     }
     if names.contains(&name) {
@@ -166,6 +172,26 @@ fn check_segment<'p>(
     }
     names.push(name);
     Ok(())
+}
+
+/// Returns what a parameter of other routers is here: of `:id`, `:rest*`, `*` and `*rest`.
+fn meant(part: &str, is_last: bool) -> Option<String> {
+    if let Some(name) = part.strip_prefix(':') {
+        let (bare, takes_rest) = match name.strip_suffix(['*', '+']) {
+            Some(bare) => (bare, is_last),
+            None => (name.strip_suffix('?').unwrap_or(name), false),
+        };
+        let plus = if takes_rest { "+" } else { "" };
+        return is_name(bare).then(|| format!("{{{bare}{plus}}}"));
+    }
+    let name = part.strip_prefix('*')?.trim_start_matches('*');
+    let name = if name.is_empty() { "rest" } else { name };
+    let plus = if is_last { "+" } else { "" };
+    is_name(name).then(|| format!("{{{name}{plus}}}"))
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 fn is_plain(byte: u8) -> bool {
@@ -221,6 +247,27 @@ mod tests {
             ("/files/{rest+}", "/files/{+}"),
         ] {
             assert_eq!(text.parse::<PathPattern>().unwrap().key(), key);
+        }
+    }
+
+    #[test]
+    fn a_parameter_as_other_routers_write_it_is_refused_with_the_one_that_is_meant() {
+        for (text, written, meant) in [
+            ("/d/:id", ":id", "{id}"),
+            ("/d/:id?", ":id?", "{id}"),
+            ("/d/:id/e", ":id", "{id}"),
+            ("/d/:path*", ":path*", "{path+}"),
+            ("/d/*", "*", "{rest+}"),
+            ("/d/**", "**", "{rest+}"),
+            ("/d/*path", "*path", "{path+}"),
+            ("/d/*/e", "*", "{rest}"),
+        ] {
+            let refused = text.parse::<PathPattern>().unwrap_err().to_string();
+            let expected = format!("`{written}` would be plain text: did you mean `{meant}`?");
+            assert_eq!(refused, expected, "{text}");
+        }
+        for text in ["/d/a:cancel", "/d/:", "/d/a*", "/d/*.js", "/d/:a-b"] {
+            assert!(text.parse::<PathPattern>().is_ok(), "{text}");
         }
     }
 

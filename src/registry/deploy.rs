@@ -91,10 +91,7 @@ impl Registry {
             let mut built = self.build(&source, check.clone(), report).await?;
             let without = source.refresh.then(|| without_effect(&source.spec, &built)).flatten();
             if let Some(without) = without {
-                built.notice = Some(match built.notice.take() {
-                    Some(notice) => format!("{notice}\n{without}"),
-                    None => without.to_owned(),
-                });
+                built.notice = joined(built.notice.take(), Some(without.to_owned()));
             }
             if let Some(Unchanged { function, deployed, packages, bundle, is_usable: _ }) = &unchanged
                 && *bundle == built.bundle
@@ -179,15 +176,18 @@ impl Registry {
         {
             tracing::warn!(error = %chain(&error), "old revisions not deleted; the sweep tries again");
         }
+        let of_addresses = self.address_notices(&by, &name, revision.spec.http.as_ref());
         self.announce_changed(function).await;
         let detail = Some(format!("revision {}", revision.number));
         self.audit(&by, action::DEPLOY, Some(name.to_string()), detail).await;
         tracing::info!(function = %name, revision = %revision.number, "deployed");
         let (number, image) = (revision.number, revision.image);
-        let deployed =
+        let mut deployed =
             Deployed { name: name.clone(), revision: number, unchanged: false, image, notice, output };
         recorder.deployed(&deployed);
         self.keep_log(&name, Some((function, number)), recorder).await;
+        // Not in the log, which others may read: it names functions that this caller may know of.
+        deployed.notice = joined(deployed.notice, of_addresses);
         Ok(Ok(deployed))
     }
 
@@ -238,6 +238,14 @@ struct Unchanged {
     bundle: Option<Digest>,
     /// False where a manager cannot use its packages: built by that one, they may be others.
     is_usable: bool,
+}
+
+/// Returns all lines of two notices.
+fn joined(one: Option<String>, other: Option<String>) -> Option<String> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(format!("{one}\n{other}")),
+        (one, other) => one.or(other),
+    }
 }
 
 /// Returns why packages were not resolved anew.

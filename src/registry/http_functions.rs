@@ -115,6 +115,11 @@ impl Addressed {
         self.is_due.notify_one();
     }
 
+    /// Returns all functions with addresses, in no order; none before they were read.
+    pub fn known_functions(&self) -> Vec<HttpFunction> {
+        self.functions.borrow().by_id.values().cloned().collect()
+    }
+
     fn add_due(&self, due: Due) {
         self.due.lock().unwrap_or_else(PoisonError::into_inner).add(due);
     }

@@ -1,5 +1,6 @@
 //! The registry: owns functions, revisions and bundles, and shows which functions are warm; owns tokens and the audit log.
 
+mod address_notices;
 mod audit_batches;
 mod audit_log;
 mod broadcasts;

@@ -42,6 +42,10 @@ async fn deployed(platform: &TestPlatform, name: &str, http: &str) {
     deploy(&platform.client, name, http).await.unwrap();
 }
 
+fn has_notice(deployed: &Deployed, line: &str) -> bool {
+    deployed.notice.iter().flat_map(|notice| notice.lines()).any(|one| one == line)
+}
+
 /// The problem that a deploy or a rollback is answered.
 fn refused<T: std::fmt::Debug>(result: Result<T, Error>) -> Problem {
     match result {
@@ -84,7 +88,8 @@ async fn a_path_of_another_function_is_refused_before_the_build_and_its_function
 
 async fn a_rollback_that_would_collide_is_refused_and_changes_nothing(platform: &TestPlatform) {
     deployed(platform, "f", "path = '/old'").await;
-    deployed(platform, "f", "path = '/new'").await;
+    let moved = deploy(&platform.client, "f", "path = '/new'").await.unwrap();
+    assert!(has_notice(&moved, "/old is no address of 'f' any more"), "{moved:?}");
     deployed(platform, "g", "path = '/old'").await;
     let problem = refused(platform.client.activate(&function("f"), RevisionNumber(1)).await);
     assert_eq!(problem.detail, "every method at /old belongs to the function 'g'");
@@ -109,13 +114,24 @@ async fn a_token_for_some_functions_is_not_told_which_other_one_has_the_path(pla
     let made: serde_json::Value = made.json().await.unwrap();
     let files = [("function.py", HELLO), ("cloudfunc.toml", "[http]\npath = '/a'\n")];
     let url = format!("http://{}/v1/functions/mine_one/revisions", platform.address(Role::Gateway));
-    let request = cloudfunc::http::client().unwrap().post(url).body(packed(&files));
+    let request = cloudfunc::http::client().unwrap().post(&url).body(packed(&files));
     let answer = request.bearer_auth(made["token"].as_str().unwrap()).send().await.unwrap();
     assert_eq!(answer.status(), 409);
     let text = answer.text().await.unwrap();
     assert!(!text.contains("theirs"), "{text}");
     let problem: Problem = serde_json::from_str(&text).unwrap();
     assert_eq!(problem.detail, "every method at /a belongs to another function");
+    // A method of it is free.
+    let manifest = ("cloudfunc.toml", "[http]\npath = '/a'\nmethods = ['GET']\n");
+    let files = [("function.py", HELLO), manifest];
+    let request = cloudfunc::http::client().unwrap().post(&url).body(packed(&files));
+    let answer = request.bearer_auth(made["token"].as_str().unwrap()).send().await.unwrap();
+    assert_eq!(answer.status(), 201);
+    let text = answer.text().await.unwrap();
+    assert!(!text.contains("theirs"), "{text}");
+    let divided = deploy(&platform.client, "third", "path = '/a'\nmethods = ['PUT']").await.unwrap();
+    let told = "'third' takes PUT of /a, and 'theirs' only the other methods of it";
+    assert!(has_notice(&divided, told), "{divided:?}");
 }
 
 async fn a_follower_of_the_registry_hears_of_each_change(platform: &TestPlatform) {

@@ -97,7 +97,9 @@ pub fn show(
         "cloudfunc init hello"
     };
     match is_detached {
-        true => out.line(&format!("next: {next}{by_name}   (`cloudfunc down` stops the platform)")),
+        true => {
+            out.line(&format!("next: {next}{by_name}   (`cloudfunc down{by_name}` stops the platform)"))
+        }
         false => out.line(&format!(
             "next, in another terminal: {next}{by_name}   (Ctrl-C here stops the platform)"
         )),

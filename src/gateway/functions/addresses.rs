@@ -27,7 +27,13 @@ use crate::model::{
 pub struct Table {
     of_every_host: Node,
     of_host: HashMap<String, Node>,
-    functions: HashMap<FunctionName, Arc<HttpFunction>>,
+    functions: HashMap<FunctionName, Own>,
+}
+
+/// A function, and its addresses without their host.
+struct Own {
+    function: Arc<HttpFunction>,
+    addresses: Node,
 }
 
 /// An address of a function.
@@ -128,45 +134,49 @@ impl Table {
             one.created_at.cmp(&other.created_at).then_with(|| one.name.cmp(&other.name))
         });
         for function in functions {
-            table.add(&function);
-            table.functions.insert(function.name.clone(), function);
+            let tree = match &function.http.host {
+                None => &mut table.of_every_host,
+                Some(host) => table.of_host.entry(host.clone()).or_default(),
+            };
+            tree.add(&function);
+            let mut addresses = Node::default();
+            addresses.add(&function);
+            table.functions.insert(function.name.clone(), Own { function, addresses });
         }
         table
-    }
-
-    fn add(&mut self, function: &Arc<HttpFunction>) {
-        let spec = &function.http;
-        let tree = match &spec.host {
-            None => &mut self.of_every_host,
-            Some(host) => self.of_host.entry(host.clone()).or_default(),
-        };
-        let all = [ALL_METHODS.to_owned()];
-        let methods = if spec.methods.is_empty() { &all[..] } else { &spec.methods[..] };
-        for pattern in &spec.paths {
-            let entries = tree.entries(pattern);
-            for method in methods {
-                if entries.iter().any(|(taken, _)| taken == method) {
-                    continue;
-                }
-                let shown = if method == ALL_METHODS { "ANY" } else { method };
-                let route = format!("{shown} {pattern}");
-                let target = Target { function: function.clone(), route, pattern: pattern.clone() };
-                entries.push((method.clone(), Arc::new(target)));
-            }
-        }
     }
 
     /// Returns all functions, by name.
     pub fn listed(&self) -> Arc<[HttpFunction]> {
         let mut all: Vec<HttpFunction> =
-            self.functions.values().map(|function| HttpFunction::clone(function)).collect();
+            self.functions.values().map(|own| HttpFunction::clone(&own.function)).collect();
         all.sort_by(|one, other| one.name.cmp(&other.name));
         all.into()
     }
 
     /// Returns a function that has addresses.
     pub fn function(&self, name: &FunctionName) -> Option<&Arc<HttpFunction>> {
-        self.functions.get(name)
+        self.functions.get(name).map(|own| &own.function)
+    }
+
+    /// Returns which of its own addresses a function would get a request at, whatever its host, with the parameters of the path;
+    /// none and no parameters if it is at none of them.
+    pub fn own(
+        &self,
+        name: &FunctionName,
+        method: &str,
+        path: &str,
+    ) -> (Option<String>, BTreeMap<String, String>) {
+        let own = self.functions.get(name).zip(RequestPath::read(path).ok());
+        let target = own.and_then(|(own, path)| {
+            let mut found = None;
+            own.addresses.walk(&path.0, &mut |entries| {
+                found = taker(entries, method);
+                found.is_some()
+            });
+            found.map(|target| (Some(target.route.clone()), target.parameters(&path)))
+        });
+        target.unwrap_or_default()
     }
 
     /// Returns whether a host, in lower case and without a port, has addresses of its own.
@@ -220,6 +230,25 @@ fn allow<'t>(entries: impl Iterator<Item = &'t (String, Arc<Target>)>) -> Allow 
 }
 
 impl Node {
+    /// Adds the addresses of a function; those that are there already stay.
+    fn add(&mut self, function: &Arc<HttpFunction>) {
+        let spec = &function.http;
+        let all = [ALL_METHODS.to_owned()];
+        let methods = if spec.methods.is_empty() { &all[..] } else { &spec.methods[..] };
+        for pattern in &spec.paths {
+            let entries = self.entries(pattern);
+            for method in methods {
+                if entries.iter().any(|(taken, _)| taken == method) {
+                    continue;
+                }
+                let shown = if method == ALL_METHODS { "ANY" } else { method };
+                let route = format!("{shown} {pattern}");
+                let target = Target { function: function.clone(), route, pattern: pattern.clone() };
+                entries.push((method.clone(), Arc::new(target)));
+            }
+        }
+    }
+
     /// Returns the entries of a pattern, whose node is made if it is not there yet.
     fn entries(&mut self, pattern: &PathPattern) -> &mut Entries {
         let mut node = self;

@@ -134,6 +134,31 @@ fn an_address_of_a_host_comes_before_one_of_every_host() {
 }
 
 #[test]
+fn a_function_that_is_called_in_another_way_is_at_its_own_addresses_only_whatever_their_host() {
+    let table = Table::of(vec![
+        function("user", &["/users/{id}", "/users/me"], &["GET", "PUT"], Some("h.example"), 0),
+        function("all", &["/{rest+}"], &[], None, 0),
+    ]);
+    let own = |name: &str, method, path| {
+        let (route, parameters) = table.own(&name.parse().unwrap(), method, path);
+        let parameters = parameters.into_iter().map(|(name, value)| format!(" {name}={value}"));
+        route.unwrap_or_else(|| "none".to_owned()) + &parameters.collect::<String>()
+    };
+    for (name, method, path, expected) in [
+        ("user", "GET", "/users/5", "GET /users/{id} id=5"),
+        ("user", "HEAD", "/users/caf%C3%A9", "GET /users/{id} id=café"),
+        ("user", "PUT", "/users/me", "PUT /users/me"),
+        ("user", "POST", "/users/5", "none"),
+        ("user", "GET", "/other", "none"),
+        ("user", "GET", "/users/../5", "none"),
+        ("all", "GET", "/users/5", "ANY /{rest+} rest=users/5"),
+        ("missing", "GET", "/users/5", "none"),
+    ] {
+        assert_eq!(own(name, method, path), expected, "{name} {method} {path}");
+    }
+}
+
+#[test]
 fn paths_of_the_platform_lead_to_no_function_and_of_two_functions_the_older_one_has_an_address() {
     let table = Table::of(vec![
         function("young", &["/{rest+}"], &[], None, 1),

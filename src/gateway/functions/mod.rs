@@ -202,17 +202,25 @@ fn preflight_for<'h>(method: &Method, headers: &'h HeaderMap) -> Option<&'h str>
 }
 
 impl Gateway {
-    /// Returns the request that a call names in its headers, with where it has come from.
-    pub(super) fn named(&self, head: &Parts, sent_by: &SentBy) -> Answer<Option<HttpRequest>> {
+    /// Returns the request that a call of this function names in its headers, with where it has come from.
+    pub(super) fn named(
+        &self,
+        function: &FunctionName,
+        head: &Parts,
+        sent_by: &SentBy,
+    ) -> Answer<Option<HttpRequest>> {
         let Some(request) = named_request(&head.headers)? else { return Ok(None) };
+        let table = self.addresses.table();
+        let own = table.map(|table| table.own(function, &request.method, &request.path));
+        let (route, parameters) = own.unwrap_or_default();
         let (address, trusted) = (sent_by.from, &self.trusted_proxies);
         let arrival = Arrival {
             by: ArrivedBy::Call,
             protocol: protocol(head.version).to_owned(),
             from: OtherEnd { address, is_tls: false, trusted }.client(&head.headers),
             at_ms: self.clock.now().as_millisecond(),
-            route: None,
-            parameters: [].into(),
+            route,
+            parameters,
         };
         Ok(Some(HttpRequest { arrival: Some(Box::new(arrival)), ..request }))
     }

@@ -254,23 +254,32 @@ impl Port {
         let prefix = aim.target.is_none().then(|| format!("{BY_NAME}{}", aim.name));
         way.end.tell(&mut headers, &way.host, prefix.as_deref());
         check_count(&headers)?;
-        let arrival = self.arrival(aim, way);
+        let arrival = self.arrival(aim, &request.method, way);
         let http = Some(HttpRequest { arrival: Some(Box::new(arrival)), ..request });
         let (id, function) = (InvocationId::new(), aim.name.clone());
         let request = CallRequest { id, function, headers, payload, http };
         Ok(self.gateway.scheduler.call(request).await)
     }
 
-    fn arrival(&self, aim: &Aim, way: &Way<'_>) -> Arrival {
-        let read = RequestPath::read(&aim.path).ok();
-        let parameters = aim.target.as_ref().zip(read).map(|(target, path)| target.parameters(&path));
+    fn arrival(&self, aim: &Aim, method: &str, way: &Way<'_>) -> Arrival {
+        let (route, parameters) = match &aim.target {
+            Some(target) => {
+                let path = RequestPath::read(&aim.path).ok();
+                let parameters = path.map(|path| target.parameters(&path));
+                (Some(target.route.clone()), parameters.unwrap_or_default())
+            }
+            None => {
+                let table = self.addresses.table();
+                table.map(|table| table.own(&aim.name, method, &aim.path)).unwrap_or_default()
+            }
+        };
         Arrival {
             by: if aim.target.is_some() { ArrivedBy::Address } else { ArrivedBy::Name },
             protocol: way.arrived.protocol.to_owned(),
             from: way.client,
             at_ms: self.gateway.clock.now().as_millisecond(),
-            route: aim.target.as_ref().map(|target| target.route.clone()),
-            parameters: parameters.unwrap_or_default(),
+            route,
+            parameters,
         }
     }
 }

@@ -14,7 +14,7 @@ use super::{
     },
     Instance,
     crash::Lost,
-    for_callers::for_callers,
+    for_callers::{for_callers, of_bare_call},
 };
 use crate::{
     model::{
@@ -123,7 +123,12 @@ impl AttemptContext<'_> {
                 (verdict, Some(body))
             }
             End::Finished(Finished::Error(error)) => {
-                (Verdict::Failed { error: for_callers(error, self.revision) }, None)
+                let error = for_callers(error, self.revision);
+                let error = match &work.invoke.http {
+                    Some(_) => error,
+                    None => of_bare_call(error, &self.revision.spec),
+                };
+                (Verdict::Failed { error }, None)
             }
             End::TimedOut(limit) => (timed_out(limit, " and was stopped"), None),
             End::Overran(limit) => {
@@ -176,7 +181,7 @@ impl AttemptContext<'_> {
     }
 }
 
-/// Takes the request out of an invocation with a body of this length, whose caller may have named none.
+/// Returns the request of an invocation with a body of this length, whose caller may have named none; takes its headers.
 fn request(invoke: &mut message::Invoke, length: usize) -> RequestHead {
     let mut joined = std::mem::take(&mut invoke.headers);
     joined.remove("content-length");
@@ -184,7 +189,7 @@ fn request(invoke: &mut message::Invoke, length: usize) -> RequestHead {
     if length > 0 {
         headers.push(("content-length".to_owned(), length.to_string()));
     }
-    RequestHead { request: invoke.http.take().unwrap_or_default(), headers }
+    RequestHead { request: invoke.http.clone().unwrap_or_default(), headers }
 }
 
 /// Returns what a response says of its invocation.

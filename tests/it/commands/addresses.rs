@@ -11,14 +11,15 @@ use crate::{
 
 on_stack! {
     light:
-    a_deploy_names_the_addresses_and_a_command_that_the_function_answers
+    a_deploy_and_a_rollback_name_the_addresses_and_a_command_that_the_function_answers
     several_deploys_name_the_addresses_of_each
     show_and_list_name_the_addresses
     a_handler_is_sent_a_request_whose_path_and_status_are_seen_afterwards
 }
 
 const CODE: &str = "def handler(event):\n    http = event['requestContext']['http']\n    \
-                    return {'statusCode': 201, 'body': http['method'] + ' ' + event['rawPath']}\n";
+                    return {'statusCode': 201, 'body': ' '.join([http['method'], \
+                    event['rawPath'], event['pathParameters']['kind'], event['routeKey']])}\n";
 const OPEN: &str =
     "[http]\npath = ['/hooks/{kind}', '/hooks']\nmethods = ['POST', 'PUT']\nauth = 'none'\n";
 const WITH_A_TOKEN: &str = "[http]\npath = '/users/{id}'\nhost = 'App.Example'\ncors = 'https://app.example'\n\
@@ -46,7 +47,9 @@ async fn deploy(platform: &TestPlatform, name: &str) -> (String, String) {
     (stdout, stderr)
 }
 
-async fn a_deploy_names_the_addresses_and_a_command_that_the_function_answers(platform: &TestPlatform) {
+async fn a_deploy_and_a_rollback_name_the_addresses_and_a_command_that_the_function_answers(
+    platform: &TestPlatform,
+) {
     let gateway = platform.address(Role::Gateway);
     let (stdout, stderr) = deploy(platform, "open").await;
     assert_eq!(
@@ -68,6 +71,9 @@ async fn a_deploy_names_the_addresses_and_a_command_that_the_function_answers(pl
     assert_eq!(stdout, format!("deployed closed, revision 1\n{at}  any method, with a token\n"));
     let end = "\nnext: cloudfunc invoke closed --method GET --path /users/ID\n";
     assert!(stderr.ends_with(end) && !stderr.contains("auth"), "{stderr}");
+    let (_, stdout, stderr) = platform.cli(&["rollback", "closed", "--to", "1"]).await;
+    let shown = format!("revision 1 of closed is active\n{at}  any method, with a token\n");
+    assert_eq!((stdout, &*stderr), (shown, &end[1..]));
 }
 
 async fn several_deploys_name_the_addresses_of_each(platform: &TestPlatform) {
@@ -126,7 +132,7 @@ async fn a_handler_is_sent_a_request_whose_path_and_status_are_seen_afterwards(p
     deploy(platform, "open").await;
     let invoke = ["invoke", "open", "--method", "put", "--path", "/hooks/a?key=secret", "--data", "1"];
     let (code, stdout, stderr) = platform.cli(&invoke).await;
-    assert_eq!((code, stdout.as_str()), (0, "PUT /hooks/a"), "{stderr}");
+    assert_eq!((code, stdout.as_str()), (0, "PUT /hooks/a a PUT /hooks/{kind}"), "{stderr}");
     let (_, shown, _) = platform.cli(&["invocation", "show", "@last"]).await;
     for row in ["request   PUT /hooks/a?key=secret\n", "response  HTTP 201\n"] {
         assert!(shown.contains(row), "{shown}");
