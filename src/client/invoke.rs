@@ -164,7 +164,7 @@ fn response_of(status: StatusCode, headers: &HeaderMap) -> HttpResponse {
 fn failure_of(name: &FunctionName, status: StatusCode) -> Box<Problem> {
     let status = status.as_u16();
     let kind = format!("http_{status}");
-    let detail = format!("function '{name}' failed: {kind}: the server answered {status}");
+    let detail = format!("function '{name}' failed: {kind}: the function answered {status}");
     let mut problem = Problem::new(code::FUNCTION_FAILED, detail);
     problem.error_type = Some(kind);
     Box::new(problem)
@@ -203,6 +203,13 @@ mod tests {
         }
         let expected = [("content-type".to_owned(), "text/plain".to_owned())];
         assert_eq!(response_of(StatusCode::OK, &headers).headers, expected);
+    }
+
+    #[test]
+    fn a_status_of_500_is_the_functions_whatever_its_interface() {
+        let problem = failure_of(&"shop".parse().unwrap(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(problem.detail, "function 'shop' failed: http_503: the function answered 503");
+        assert_eq!(problem.error_type.as_deref(), Some("http_503"));
     }
 
     #[test]

@@ -75,7 +75,7 @@ impl Command {
 
     fn variables(&self, call: &Call) -> Vec<(&'static str, String)> {
         let headers = match &call.http {
-            Some(http) => serde_json::to_string(&joined(&http.headers)),
+            Some(http) => serde_json::to_string(&joined(&http.headers, call.body.len())),
             None => serde_json::to_string(&call.headers),
         };
         let mut variables = vec![

@@ -93,8 +93,9 @@ pub fn of_response(headers: &HeaderMap, is_head: bool) -> Vec<(String, String)> 
     kept
 }
 
-/// Returns the headers of a request as those of any call: by name, as text, with the values of a repeated one joined.
-pub fn joined(list: &[(String, String)]) -> BTreeMap<String, String> {
+/// Returns the headers of a request as those of any call: by name, as text, with the values of a repeated one joined, and the
+/// length of the body always among them.
+pub fn joined(list: &[(String, String)], length: usize) -> BTreeMap<String, String> {
     let mut joined: BTreeMap<String, String> = BTreeMap::new();
     for (name, value) in list {
         let value = String::from_utf8(bytes_of(value)).unwrap_or_else(|_| value.clone());
@@ -108,6 +109,7 @@ pub fn joined(list: &[(String, String)]) -> BTreeMap<String, String> {
             }
         }
     }
+    joined.insert(CONTENT_LENGTH.as_str().to_owned(), length.to_string());
     joined
 }
 
@@ -156,11 +158,14 @@ mod tests {
             pair("x-latin", "Zo\u{eb}"),
         ];
         let expected = [
+            pair("content-length", "0"),
             pair("cookie", "a=1; b=2"),
             pair("x-a", "1, 2"),
             pair("x-latin", "Zo\u{eb}"),
             pair("x-utf8", "Zo\u{eb}"),
         ];
-        assert_eq!(joined(&list).into_iter().collect::<Vec<_>>(), expected);
+        assert_eq!(joined(&list, 0).into_iter().collect::<Vec<_>>(), expected);
+        let sent = [pair("content-length", "7")];
+        assert_eq!(joined(&sent, 7).into_iter().collect::<Vec<_>>(), sent, "once");
     }
 }

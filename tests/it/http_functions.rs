@@ -319,7 +319,7 @@ async fn the_command_line_prints_the_body_and_says_the_status(platform: &TestPla
     let (exit, stdout, stderr) = invoke(&["--path", "/503"]).await;
     assert_eq!((exit, stdout.as_str()), (1, "GET /503 None "), "{stderr}");
     assert!(stderr.starts_with("HTTP 503\nfailed · warm start · "), "{stderr}");
-    let error = "\nerror: function 'web' failed: http_503: the server answered 503\n";
+    let error = "\nerror: function 'web' failed: http_503: the function answered 503\n";
     assert!(stderr.ends_with(error), "{stderr}");
 
     let (_, _, stderr) = invoke(&["--verbose"]).await;

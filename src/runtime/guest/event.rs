@@ -5,6 +5,7 @@
 use std::{
     borrow::Cow,
     collections::BTreeMap,
+    io,
     net::{IpAddr, Ipv4Addr},
 };
 
@@ -14,7 +15,10 @@ use serde::Serialize;
 use url::form_urlencoded;
 
 use super::protocol::RequestHead;
-use crate::model::InvocationId;
+use crate::model::{InvocationId, message::MAX_BODY};
+
+/// The account of every request: there are none.
+const ANONYMOUS: &str = "anonymous";
 
 /// The name of a route that is no pattern, and of the only stage.
 const DEFAULT: &str = "$default";
@@ -53,6 +57,7 @@ struct Event<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Context<'a> {
+    account_id: &'static str,
     api_id: &'a str,
     /// Always null: it is about certificates of clients.
     authentication: Option<()>,
@@ -76,8 +81,31 @@ struct Http<'a> {
     user_agent: &'a str,
 }
 
-/// Returns the event of a request as JSON: of the invocation with this id, of the function with this name.
-pub(super) fn event(id: InvocationId, function: &str, head: &RequestHead, body: &[u8]) -> Vec<u8> {
+/// JSON of at most [`MAX_BODY`] bytes.
+struct Bounded(Vec<u8>);
+
+impl io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > MAX_BODY {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Returns the event of a request as JSON: of the invocation with this id, of the function with this name. None of one that
+/// has more than [`MAX_BODY`] bytes.
+pub(super) fn event(
+    id: InvocationId,
+    function: &str,
+    head: &RequestHead,
+    body: &[u8],
+) -> Option<Vec<u8>> {
     let request = &head.request;
     let arrival = request.arrival.as_deref();
     let route = arrival.and_then(|arrival| arrival.route.as_deref()).unwrap_or(DEFAULT);
@@ -98,6 +126,7 @@ pub(super) fn event(id: InvocationId, function: &str, head: &RequestHead, body: 
             .map(|arrival| &arrival.parameters)
             .filter(|parameters| !parameters.is_empty()),
         request_context: Context {
+            account_id: ANONYMOUS,
             api_id: function,
             authentication: None,
             domain_name,
@@ -119,7 +148,10 @@ pub(super) fn event(id: InvocationId, function: &str, head: &RequestHead, body: 
         body,
         is_base64_encoded,
     };
-    serde_json::to_vec(&event).expect("texts and numbers are JSON")
+    let mut json = Bounded(Vec::with_capacity(1024 + event.body.as_ref().map_or(0, |body| body.len())));
+    // Texts and numbers are JSON: only the room can be too small.
+    serde_json::to_writer(&mut json, &event).ok()?;
+    Some(json.0)
 }
 
 /// Returns the headers but for cookies, by their names in lower case; the values of one name are joined by a comma.
@@ -131,8 +163,9 @@ fn joined(headers: &[(String, String)]) -> BTreeMap<String, String> {
     joined
 }
 
-/// Returns the headers as the handler's context has them: a repeated one is joined by ", ", and cookies by "; ".
-pub(super) fn for_context(headers: &[(String, String)]) -> BTreeMap<String, String> {
+/// Returns the headers as the handler's context has them, of a request with a body of this length: a repeated one is joined by
+/// ", ", and cookies by "; ". The length is always among them, as in other calls.
+pub(super) fn for_context(headers: &[(String, String)], length: usize) -> BTreeMap<String, String> {
     let mut joined: BTreeMap<String, String> = BTreeMap::new();
     for (name, value) in headers {
         let (name, value) = (name.to_ascii_lowercase(), text_of(value));
@@ -147,6 +180,7 @@ pub(super) fn for_context(headers: &[(String, String)]) -> BTreeMap<String, Stri
             }
         }
     }
+    joined.insert("content-length".to_owned(), length.to_string());
     joined
 }
 
@@ -233,12 +267,13 @@ fn text_of(value: &str) -> Cow<'_, str> {
     }
 }
 
-/// Returns a host without its port; an address of IPv6 keeps its brackets.
+/// Returns a host without its port: what is before the first colon, or an address of IPv6 in its brackets.
 fn without_port(host: &str) -> &str {
-    match host.rsplit_once(':') {
-        Some((name, port)) if !port.contains(']') => name,
-        _ => host,
-    }
+    let end = match host.starts_with('[') {
+        true => host.find(']').map(|at| at + 1),
+        false => host.find(':'),
+    };
+    &host[..end.unwrap_or(host.len())]
 }
 
 /// Returns the time at which an id was made, in milliseconds since the Unix epoch: its first 48 bits.
@@ -281,8 +316,8 @@ mod tests {
         assert!(vectors.requests.len() > 25);
         for Vector { name, http, id, body_base64, event: expected } in vectors.requests {
             let body = STANDARD.decode(body_base64).unwrap();
-            let seen: Value =
-                serde_json::from_slice(&event(id, &vectors.function, &http, &body)).unwrap();
+            let event = event(id, &vectors.function, &http, &body).unwrap();
+            let seen: Value = serde_json::from_slice(&event).unwrap();
             assert_eq!(seen, expected, "{name}");
         }
     }
@@ -297,8 +332,12 @@ mod tests {
             pair("cookie", "b=2"),
             pair("x-name", "Zo\u{c3}\u{ab}"),
         ];
-        let expected = json!({ "cookie": "a=1; b=2", "x-a": "1, 2", "x-name": "Zo\u{eb}" });
-        assert_eq!(json!(for_context(&headers)), expected);
+        let expected = json!({
+            "content-length": "0", "cookie": "a=1; b=2", "x-a": "1, 2", "x-name": "Zo\u{eb}"
+        });
+        assert_eq!(json!(for_context(&headers, 0)), expected);
+        let sent = [pair("content-length", "7")];
+        assert_eq!(json!(for_context(&sent, 7)), json!({ "content-length": "7" }), "once");
     }
 
     #[test]

@@ -10,7 +10,7 @@ pub(super) fn is_of_a_value(c: char) -> bool {
     c == '\t' || matches!(c, ' '..='~' | '\u{80}'..='\u{ff}')
 }
 
-/// Returns whether a text is a number of bytes.
+/// Returns whether a text is a number of bytes: up to twenty digits that are one of 64 bits.
 pub(super) fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+    text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u64>().is_ok()
 }

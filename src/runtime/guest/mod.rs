@@ -1,8 +1,8 @@
 //! The host's side of one guest: its control connection, and its two outputs, which are connections too, or named
 //! pipes. `protocol` defines the wire format, `frames` cuts a connection into its frames, `listener` waits for a guest to
 //! connect, `early` keeps the sandbox's output before that; `output` reads both outputs, `lines` cuts them into lines;
-//! `request` knows the form of HTTP requests and `response` checks results, with `event` and `event_answer` for guests that
-//! take requests as events.
+//! `request` knows the form of HTTP requests and `response` checks results, with `event`, `event_answer` and
+//! `answer_fields` for guests that take requests as events.
 //!
 //! Output is read while an answer is awaited, so that a guest that prints a lot is never stuck. After the answer both
 //! outputs are read until the kernel says that they are empty: the guest has flushed before it answered, therefore no
@@ -11,6 +11,7 @@
 //! The order within each output is kept. The order between two lines on different outputs is unknown: when both hold
 //! some at the same time, it is passed on in turn, line by line.
 
+mod answer_fields;
 mod early;
 mod error;
 mod event;
@@ -25,6 +26,7 @@ mod protocol;
 mod request;
 mod response;
 mod several;
+mod work;
 
 use std::{
     io::{self, IoSlice},
@@ -186,13 +188,13 @@ impl Guest {
         limit: Duration,
         output: &mut (dyn FnMut(Line) + Send),
     ) -> Result<Finished, GuestError> {
-        let Sent { invoke, payload, expected } = match self.taker.form(invoke, payload) {
+        let Sent { invoke, payload, expected } = match self.taker.form(invoke, payload).await {
             Ok(sent) => sent,
             Err(error) => return Ok(Finished::Error(error)),
         };
         match self.exchange(&HostMessage::Invoke(&invoke), &payload, limit, output).await {
             Ok((GuestMessage::Result { id, content_type, http }, bytes)) if id == invoke.id => {
-                response::finished(expected, content_type, http, bytes)
+                Ok(response::checked(expected, content_type, http, bytes)?.finished().await)
             }
             Ok((GuestMessage::Error { id, error }, _)) if id == invoke.id => {
                 Ok(Finished::Error(bounded(error)))

@@ -33,8 +33,8 @@
 //!   `{"kind": "http", "port": 8080}`, and `command`, a list, which is left out where the guest knows the image's own.
 //! - `http`: `invoke` may have `http`, a request `{method path query? arrival? headers}`, and `result` then has `http`, a
 //!   response `{status headers}`. Headers are a list of pairs, in whose values each character is a byte; the bodies are those
-//!   of the frames, and the other `headers` of such an `invoke` are empty. A response has no headers of a connection, but a
-//!   `content-length` where it answers HEAD.
+//!   of the frames, and the other `headers` of such an `invoke` are empty. A response has no headers of a connection, but
+//!   for one `content-length` where it answers HEAD.
 //!
 //! A guest that has not listed `http` gets a request as an event: JSON of AWS's payload format 2.0. If its result is JSON with
 //! a `statusCode`, that is the response; any other result is the body of one with status 200.

@@ -9,6 +9,7 @@ use super::{
     event::{event, for_context},
     protocol::{Features, Load},
     response::Expected,
+    work::beside,
 };
 use crate::model::{
     FunctionError, Interface,
@@ -49,7 +50,7 @@ impl Taker {
     }
 
     /// Returns an invocation as the guest takes it; an error where its request makes too large an event.
-    pub(super) fn form<'a>(
+    pub(super) async fn form<'a>(
         &self,
         invoke: &'a Invoke,
         payload: &Bytes,
@@ -64,9 +65,18 @@ impl Taker {
             return Ok(Sent { invoke, payload, expected: Expected::Response { is_head } });
         }
         check_body(payload.len())?;
-        let event = event(invoke.id, &self.function, head, payload);
-        check_event(event.len())?;
-        let headers = if self.with_context { for_context(&head.headers) } else { BTreeMap::new() };
+        let length = payload.len();
+        let event = {
+            let (id, function) = (invoke.id, self.function.clone());
+            let (head, payload) = (head.clone(), payload.clone());
+            beside(length, move || event(id, &function, &head, &payload))
+                .await?
+                .ok_or_else(too_large_event)?
+        };
+        let headers = match self.with_context {
+            true => for_context(&head.headers, length),
+            false => BTreeMap::new(),
+        };
         let invoke = Invoke {
             id: invoke.id,
             attempt: invoke.attempt,
@@ -91,14 +101,11 @@ fn check_body(length: usize) -> Result<(), FunctionError> {
     )))
 }
 
-/// Checks the length of an event: text is longer as JSON, and its headers are in it, too.
-fn check_event(length: usize) -> Result<(), FunctionError> {
-    if length <= MAX_BODY {
-        return Ok(());
-    }
-    Err(too_large(format!(
-        "the event of the request has {length} bytes of JSON, over the limit of {MAX_BODY} (6 MiB) of a payload"
-    )))
+/// Makes the error of too long an event: text is longer as JSON, and its headers are in it, too.
+fn too_large_event() -> FunctionError {
+    too_large(format!(
+        "the event of the request has more than {MAX_BODY} bytes (6 MiB) of JSON, the limit of a payload"
+    ))
 }
 
 fn too_large(message: String) -> FunctionError {
@@ -134,8 +141,8 @@ mod tests {
         Taker { function: "shop".to_owned(), interface, ..Taker::new(features) }
     }
 
-    #[test]
-    fn a_guest_that_knows_requests_gets_them_as_they_are_unless_it_is_a_lambda_programs() {
+    #[tokio::test]
+    async fn a_guest_that_knows_requests_gets_them_as_they_are_unless_it_is_a_lambda_programs() {
         let body = Bytes::from_static(b"body");
         for (has_http, interface, is_event) in [
             (true, Interface::Protocol, false),
@@ -146,7 +153,7 @@ mod tests {
             (false, Interface::Command, true),
         ] {
             let invoke = request("HEAD");
-            let sent = taker(has_http, interface).form(&invoke, &body).unwrap();
+            let sent = taker(has_http, interface).form(&invoke, &body).await.unwrap();
             assert_eq!(sent.invoke.http.is_none(), is_event, "{interface:?}");
             let expected = match is_event {
                 true => Expected::EventAnswer { is_head: true },
@@ -164,34 +171,33 @@ mod tests {
             }
         }
         let plain = Invoke { http: None, ..request("GET") };
-        let sent = taker(false, Interface::Lambda).form(&plain, &body).unwrap();
+        let sent = taker(false, Interface::Lambda).form(&plain, &body).await.unwrap();
         assert_eq!((sent.expected, sent.payload), (Expected::Value, body));
     }
 
-    #[test]
-    fn a_handler_that_takes_no_context_is_sent_no_headers_beside_its_event() {
+    #[tokio::test]
+    async fn a_handler_that_takes_no_context_is_sent_no_headers_beside_its_event() {
         let with_context = false;
         let taker = Taker { with_context, ..taker(false, Interface::Protocol) };
-        assert!(taker.form(&request("GET"), &Bytes::new()).unwrap().invoke.headers.is_empty());
+        let request = request("GET");
+        let sent = taker.form(&request, &Bytes::new()).await.unwrap();
+        assert!(sent.invoke.headers.is_empty());
     }
 
-    #[test]
-    fn a_request_that_makes_too_large_an_event_is_not_sent() {
-        let refused = |body: Vec<u8>| {
-            let sent = taker(false, Interface::Protocol).form(&request("PUT"), &body.into()).err();
+    #[tokio::test]
+    async fn a_request_that_makes_too_large_an_event_is_not_sent() {
+        let refused = async |body: Vec<u8>| {
+            let request = request("PUT");
+            let sent = taker(false, Interface::Protocol).form(&request, &body.into()).await.err();
             sent.map(|error| (error.kind, error.message))
         };
         let too_large = |message: String| Some(("too_large".to_owned(), message));
-        assert_eq!(refused(vec![b'x'; MAX_EVENT_BODY / 2]), None);
+        assert_eq!(refused(vec![b'x'; MAX_EVENT_BODY / 2]).await, None);
         let expected = "the request's body has 4718593 bytes, over the limit of 4718592 (4.5 MiB) of a function that gets \
                         requests as events";
-        assert_eq!(refused(vec![b'x'; MAX_EVENT_BODY + 1]), too_large(expected.to_owned()));
+        assert_eq!(refused(vec![b'x'; MAX_EVENT_BODY + 1]).await, too_large(expected.to_owned()));
         // Six characters of JSON for each of its bytes.
-        let (_, message) = refused(vec![1; MAX_EVENT_BODY / 2]).unwrap();
-        let rest = "bytes of JSON, over the limit of 6291456 (6 MiB) of a payload";
-        assert!(
-            message.starts_with("the event of the request has ") && message.ends_with(rest),
-            "{message}"
-        );
+        let expected = "the event of the request has more than 6291456 bytes (6 MiB) of JSON, the limit of a payload";
+        assert_eq!(refused(vec![1; MAX_EVENT_BODY / 2]).await, too_large(expected.to_owned()));
     }
 }

@@ -7,6 +7,7 @@ use super::{
     Finished, GuestError, check_content_type,
     event_answer::response_of,
     header::{is_number, is_of_a_name, is_of_a_value},
+    work::beside,
 };
 use crate::model::{
     Body, FunctionError, HttpResponse,
@@ -27,27 +28,46 @@ pub(super) enum Expected {
     EventAnswer { is_head: bool },
 }
 
-/// Returns what a result means.
-pub(super) fn finished(
+/// A result that the protocol allows.
+pub(super) enum Checked {
+    /// What it means.
+    Finished(Finished),
+    /// A value that stands for the response to a request, and is not read yet.
+    EventAnswer { content_type: String, bytes: Bytes, is_head: bool },
+}
+
+impl Checked {
+    /// Returns what a result means.
+    pub(super) async fn finished(self) -> Finished {
+        match self {
+            Self::Finished(finished) => finished,
+            Self::EventAnswer { content_type, bytes, is_head } => {
+                let length = bytes.len();
+                let read = move || answered(content_type, bytes, is_head);
+                beside(length, read).await.unwrap_or_else(Finished::Error)
+            }
+        }
+    }
+}
+
+/// Checks that a result is one that answers what was sent.
+pub(super) fn checked(
     expected: Expected,
     content_type: String,
     http: Option<HttpResponse>,
     bytes: Bytes,
-) -> Result<Finished, GuestError> {
+) -> Result<Checked, GuestError> {
     match (expected, http) {
         (Expected::Value, None) => {
             check_content_type(&content_type)?;
-            Ok(Finished::Result(Body { content_type, bytes }))
+            Ok(Checked::Finished(Finished::Result(Body { content_type, bytes })))
         }
         (Expected::Response { is_head }, Some(response)) => {
-            Ok(passed_on(response, content_type, bytes, is_head))
+            Ok(Checked::Finished(passed_on(response, content_type, bytes, is_head)))
         }
         (Expected::EventAnswer { is_head }, None) => {
             check_content_type(&content_type)?;
-            Ok(match response_of(content_type.clone(), bytes, is_head) {
-                Ok((response, bytes)) => passed_on(response, content_type, bytes, is_head),
-                Err(error) => Finished::Error(error),
-            })
+            Ok(Checked::EventAnswer { content_type, bytes, is_head })
         }
         (Expected::Value | Expected::EventAnswer { .. }, Some(_)) => {
             Err(GuestError::Violation("an HTTP response that no request asked for".to_owned()))
@@ -55,6 +75,14 @@ pub(super) fn finished(
         (Expected::Response { .. }, None) => {
             Err(GuestError::Violation("a result without the HTTP response to its request".to_owned()))
         }
+    }
+}
+
+/// Returns what an answer to an event means.
+fn answered(content_type: String, bytes: Bytes, is_head: bool) -> Finished {
+    match response_of(content_type.clone(), bytes, is_head) {
+        Ok((response, bytes)) => passed_on(response, content_type, bytes, is_head),
+        Err(error) => Finished::Error(error),
     }
 }
 
@@ -106,8 +134,14 @@ fn check(response: &HttpResponse, is_head: bool) -> Result<(), FunctionError> {
         let message = format!("the response has {count} headers, over the limit of {MAX_HEADER_LINES}");
         return error("too_large", message);
     }
+    let mut has_length = false;
     for (name, value) in &response.headers {
-        let is_length = is_head && name == "content-length" && is_number(value);
+        let is_length = is_head && name == "content-length";
+        if is_length && (has_length || !is_number(value)) {
+            let message = "the response to HEAD has a 'content-length' that is there twice, or is no number of bytes";
+            return error("http", message.to_owned());
+        }
+        has_length |= is_length;
         if !is_length && OF_A_CONNECTION.contains(&name.as_str()) {
             return error(
                 "http",
@@ -143,6 +177,20 @@ mod tests {
     fn response(status: u16, headers: &[(&str, &str)]) -> HttpResponse {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         HttpResponse { status, headers: headers.iter().map(owned).collect() }
+    }
+
+    fn finished(
+        expected: Expected,
+        content_type: String,
+        http: Option<HttpResponse>,
+        bytes: Bytes,
+    ) -> Result<Finished, GuestError> {
+        Ok(match checked(expected, content_type, http, bytes)? {
+            Checked::Finished(finished) => finished,
+            Checked::EventAnswer { content_type, bytes, is_head } => {
+                answered(content_type, bytes, is_head)
+            }
+        })
     }
 
     const GET: Expected = Expected::Response { is_head: false };
@@ -259,8 +307,16 @@ mod tests {
         assert_eq!(answered(&[("content-length", "7")], b"abc"), Ok((length("7"), 0)));
         assert_eq!(answered(&[], b"abc"), Ok((length("3"), 0)));
         assert_eq!(answered(&[], b""), Ok((Vec::new(), 0)));
-        let expected = "the response has the header 'content-length', which is of one connection";
-        assert_eq!(answered(&[("content-length", "many")], b""), Err(expected.to_owned()));
+        let largest = "18446744073709551615";
+        assert_eq!(answered(&[("content-length", largest)], b""), Ok((length(largest), 0)));
+        let expected =
+            "the response to HEAD has a 'content-length' that is there twice, or is no number of bytes";
+        let long = "0".repeat(40_000);
+        for wrong in ["many", "", "-1", "+1", "18446744073709551616", long.as_str()] {
+            assert_eq!(answered(&[("content-length", wrong)], b""), Err(expected.to_owned()));
+        }
+        let twice = [("content-length", "1"), ("content-length", "1")];
+        assert_eq!(answered(&twice, b""), Err(expected.to_owned()));
     }
 
     #[test]

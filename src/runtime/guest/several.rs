@@ -28,7 +28,7 @@ use super::{
     output::Output,
     protocol::{GuestMessage, HostMessage, OutputName, encode_head},
     request::{Sent, Taker},
-    response::{self, Expected},
+    response::{self, Checked, Expected},
     too_large, unexpected,
 };
 use crate::model::{FunctionError, InvocationId, Stream};
@@ -53,7 +53,7 @@ enum Request {
 
 enum CallEvent {
     Line(Line),
-    Finished(Finished),
+    Finished(Checked),
 }
 
 impl Calls {
@@ -67,7 +67,7 @@ impl Calls {
         limit: Duration,
         output: &mut (dyn FnMut(Line) + Send),
     ) -> Result<Finished, GuestError> {
-        let Sent { invoke, payload, expected } = match self.taker.form(invoke, payload) {
+        let Sent { invoke, payload, expected } = match self.taker.form(invoke, payload).await {
             Ok(sent) => sent,
             Err(error) => return Ok(Finished::Error(error)),
         };
@@ -92,7 +92,7 @@ impl Calls {
             };
             match told {
                 Some(CallEvent::Line(line)) => output(line),
-                Some(CallEvent::Finished(finished)) => return Ok(finished),
+                Some(CallEvent::Finished(checked)) => return Ok(checked.finished().await),
                 None if is_late => return Err(GuestError::TimedOut(limit)),
                 None => return Err(GuestError::Closed(None)),
             }
@@ -181,7 +181,8 @@ impl Several<'_> {
                         let message = format!("{id} is under way in this instance already");
                         let (kind, trace, hint) = ("protocol".to_owned(), None, None);
                         let error = FunctionError { kind, message, trace, hint };
-                        let _ = told.send(CallEvent::Finished(Finished::Error(error)));
+                        let finished = Checked::Finished(Finished::Error(error));
+                        let _ = told.send(CallEvent::Finished(finished));
                         Ok(())
                     }
                 },
@@ -229,21 +230,23 @@ impl Several<'_> {
             }
             GuestMessage::Result { id, content_type, http } => {
                 let Some(one) = self.under_way.get(&id) else { return Err(not_under_way(id)) };
-                let finished = response::finished(one.expected, content_type, http, body)?;
-                self.finish(id, finished)
+                let checked = response::checked(one.expected, content_type, http, body)?;
+                self.finish(id, checked)
             }
-            GuestMessage::Error { id, error } => self.finish(id, Finished::Error(bounded(error))),
+            GuestMessage::Error { id, error } => {
+                self.finish(id, Checked::Finished(Finished::Error(bounded(error))))
+            }
             other => Err(unexpected(&other, "result")),
         }
     }
 
-    fn finish(&mut self, id: InvocationId, finished: Finished) -> Result<(), GuestError> {
+    fn finish(&mut self, id: InvocationId, checked: Checked) -> Result<(), GuestError> {
         let Entry::Occupied(one) = self.under_way.entry(id) else {
             return Err(not_under_way(id));
         };
         let mut one = one.remove();
         one.finish_lines();
-        one.tell(CallEvent::Finished(finished));
+        one.tell(CallEvent::Finished(checked));
         // Otherwise what the instance writes beside its invocations would have one bound for all its life.
         self.guest.output.budget = Budget::endless();
         Ok(())

@@ -622,7 +622,7 @@ function requestEvent({ id, http }, body) {
   const routeKey = arrival.route ?? '$default';
   const host = headers.host ?? '';
   // The name in front of a port; an address of IPv6 has colons of its own, in brackets.
-  const domainName = host.startsWith('[') ? host.slice(0, host.indexOf(']') + 1) : host.split(':', 1)[0];
+  const domainName = host.startsWith('[') ? host.slice(0, host.indexOf(']') + 1) || host : host.split(':', 1)[0];
   const event = {
     version: '2.0',
     routeKey,
@@ -630,6 +630,7 @@ function requestEvent({ id, http }, body) {
     rawQueryString,
     headers,
     requestContext: {
+      accountId: 'anonymous',
       apiId: loaded.name,
       authentication: null,
       domainName,
@@ -783,10 +784,15 @@ function responseHeaders(given, method) {
     if (seen.has(name)) throw new ResponseInvalid(`the header '${name}' is in the answer twice, in different letters`);
     seen.add(name);
     // An answer to HEAD says the length that one to GET has.
-    const isLength = name === 'content-length' && method === 'HEAD' && /^\d+$/.test(bytes);
+    const isLength = name === 'content-length' && method === 'HEAD' && isCount(bytes);
     if (isLength || !OF_A_CONNECTION.has(name)) headers.set(name, bytes);
   }
   return headers;
+}
+
+/** Tells whether a text is a number of bytes, in digits only and of 64 bits. */
+function isCount(text) {
+  return /^\d{1,20}$/.test(text) && BigInt(text) < 2n ** 64n;
 }
 
 function responseCookies(given) {

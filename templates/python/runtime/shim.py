@@ -467,6 +467,7 @@ TEXTS = frozenset((
 ))
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 JSON = "application/json"
+INFINITE = float("inf")
 
 
 def request_event(function, identifier, http, body):
@@ -478,7 +479,7 @@ def request_event(function, identifier, http, body):
     route = arrival.get("route", "$default")
     host = headers.get("host", "")
     # The name in front of a port; an address of IPv6 has colons of its own, in brackets.
-    domain = host[:host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
+    domain = host[:host.find("]") + 1] or host if host.startswith("[") else host.partition(":")[0]
     query = http.get("query") or ""
     event = {
         "version": "2.0",
@@ -487,6 +488,7 @@ def request_event(function, identifier, http, body):
         "rawQueryString": query,
         "headers": headers,
         "requestContext": {
+            "accountId": "anonymous",
             "apiId": function,
             "authentication": None,
             "domainName": domain,
@@ -647,13 +649,17 @@ def response_headers(given, method):
     headers = {}
     seen = set()
     for name, value in given.items():
-        name = str(name)
+        if not isinstance(name, str):
+            raise ResponseInvalid(f"a name in `headers` of the answer is not a text but of the type {name_of(name)}")
+        name = str.__str__(name)
         is_token = bool(name) and not name.strip(TOKEN)
         name = name.lower()
         if not is_token:
             raise ResponseInvalid(f"the answer has a header named '{name}', which is not a name that HTTP allows")
-        if isinstance(value, (bool, int, float)):
-            value = encode_json(value)
+        if isinstance(value, (bool, int, float)) and abs(value) < INFINITE:
+            # As in JavaScript, which cannot tell 5.0 from 5.
+            is_whole = isinstance(value, float) and value.is_integer() and abs(value) <= 2 ** 53
+            value = encode_json(int(value) if is_whole else value)
         elif not isinstance(value, str):
             raise ResponseInvalid(f"the header '{name}' of the answer is not a text, a number or a boolean")
         value = header_bytes(value, f"the header '{name}'")
@@ -661,10 +667,15 @@ def response_headers(given, method):
             raise ResponseInvalid(f"the header '{name}' is in the answer twice, in different letters")
         seen.add(name)
         # An answer to HEAD says the length that one to GET has.
-        is_length = name == "content-length" and method == "HEAD" and value.isascii() and value.isdigit()
+        is_length = name == "content-length" and method == "HEAD" and is_count(value)
         if is_length or name not in OF_A_CONNECTION:
             headers[name] = value
     return headers
+
+
+def is_count(text):
+    """Whether a text is a number of bytes, in digits only and of 64 bits."""
+    return text.isascii() and text.isdigit() and len(text) <= 20 and int(text) < 2 ** 64
 
 
 def response_cookies(given):

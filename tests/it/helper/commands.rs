@@ -53,7 +53,7 @@ async fn a_request_is_in_variables_and_its_answer_is_the_output() {
         let response = json!({ "status": 200, "headers": [["content-type", TEXT]] });
         let expected = json!({ "result": { "id": "i1", "content_type": TEXT, "http": response } });
         assert_eq!(answer, expected);
-        let headers = "{\"x-a\":\"1, 2\",\"x-name\":\"Zo\u{eb}\"}";
+        let headers = "{\"content-length\":\"4\",\"x-a\":\"1, 2\",\"x-name\":\"Zo\u{eb}\"}";
         assert_eq!(String::from_utf8(body).unwrap(), format!("PUT /a%20b {shown} {headers}\nbody"));
     }
     let mut host = Host::shell(1, "echo ${CLOUDFUNC_HTTP_METHOD-unset}").await;

@@ -66,6 +66,10 @@ def answer(event, context):
     if path == "/contract/not-json": return {"statusCode": 200, "body": {1}}
     if path == "/contract/too-large": return {"statusCode": 200, "body": "x" * (6 * 1024 * 1024 + 1)}
     if path == "/contract/headers-too-large": return {"statusCode": 200, "headers": {"x-a": "é" * 40000}}
+    if path == "/contract/not-a-number": return {"statusCode": 200, "headers": {"x-a": float("nan")}}
+    if path == "/contract/infinite": return {"statusCode": 200, "headers": {"x-a": float("-inf")}}
+    if path == "/contract/no-status": return {"statusCode": None}
+    if path == "/contract/name-of-bytes": return {"statusCode": 200, "headers": {b"x-a": "1"}}
     return event
 "#,
     r#"
@@ -82,6 +86,9 @@ function answer(event, context) {
     case '/contract/not-json': return { statusCode: 200, body: { a: 1n } };
     case '/contract/too-large': return { statusCode: 200, body: 'x'.repeat(6 * 1024 * 1024 + 1) };
     case '/contract/headers-too-large': return { statusCode: 200, headers: { 'x-a': 'é'.repeat(40000) } };
+    case '/contract/not-a-number': return { statusCode: 200, headers: { 'x-a': NaN } };
+    case '/contract/infinite': return { statusCode: 200, headers: { 'x-a': -Infinity } };
+    case '/contract/no-status': return { statusCode: undefined };
   }
   return event;
 }
@@ -251,7 +258,10 @@ async fn answers_without_a_status_code(language: Language, instance: &mut Instan
     assert_eq!((head.status, &body.bytes[..]), (201, &b"\xff\0"[..]), "{language}: as they are");
 }
 
+/// A context says the length of the body also where the request does not.
 async fn context_of_a_request(language: Language, instance: &mut Instance) {
+    let seen = json_of(instance.get("/contract/context").await);
+    assert_eq!(seen, json!([{ "content-length": "0" }, "", [], true]), "{language}");
     let headers = [
         ("x-a", "1"),
         ("content-type", "image/png"),
@@ -279,14 +289,32 @@ async fn failures_of_requests(language: Language, instance: &mut Instance) {
     let too_large = "the result has 6291457 bytes, over the limit of 6291456 (6 MiB)";
     // 80,000 bytes of UTF-8, each of which is two in a frame, and what is around them.
     let headers = "the headers of the answer have 160073 bytes as JSON, over the limit of 64512";
+    let not_a_value = "the header 'x-a' of the answer is not a text, a number or a boolean";
     for (path, kind, message) in [
         ("/contract/raised", raised, "no"),
         ("/contract/not-json", "ResultNotSerializable", not_json),
         ("/contract/too-large", "ResultTooLarge", too_large),
         ("/contract/headers-too-large", "ResponseInvalid", headers),
+        ("/contract/not-a-number", "ResponseInvalid", not_a_value),
+        ("/contract/infinite", "ResponseInvalid", not_a_value),
     ] {
         let seen = failure(instance.get(path).await);
         assert_eq!(seen, (kind.to_owned(), message.to_owned()), "{language}: {path}");
+    }
+    if !is_python {
+        // As in JSON, what is undefined is not there.
+        assert_eq!(json_of(instance.get("/contract/no-status").await), json!({}), "{language}");
+        return;
+    }
+    for (path, message) in [
+        ("/contract/no-status", "`statusCode` of the answer is not an integer from 200 to 599"),
+        (
+            "/contract/name-of-bytes",
+            "a name in `headers` of the answer is not a text but of the type bytes",
+        ),
+    ] {
+        let seen = failure(instance.get(path).await);
+        assert_eq!(seen, ("ResponseInvalid".to_owned(), message.to_owned()), "{path}");
     }
 }
 
