@@ -105,7 +105,7 @@ async fn a_gateway_that_cannot_be_safe_is_not_started() {
          hint: name a file that this user can read\n"
     );
     let alone = refused(&["--tls-cert", &cert]).await;
-    assert_eq!(alone, "error: --tls-cert is given without --tls-key\n");
+    assert_eq!(alone, "error: --tls-cert is given without --tls-key\nhint: give both, or neither\n");
     pem.put("first");
     pem.put_certificate("second");
     let key = pem.files().key.display().to_string();
