@@ -89,7 +89,8 @@ fn caller(home: &Home, gateway: SocketAddr) -> Client {
 /// Invokes a function, and calls one at its address, as new callers, who are answered.
 async fn is_answered(home: &Home, ports: &Ports, crowd: &str) {
     let invoked = caller(home, ports.gateway);
-    let called = cloudfunc::http::client().unwrap().get(format!("http://{}{ADDRESS}", ports.public));
+    let address = format!("http://{}{ADDRESS}", ports.public);
+    let called = cloudfunc::http::client().unwrap().post(address).body("{}");
     let both = async {
         let invoked = invoked.invoke(&function("hello_fn"), json("{}")).await;
         invoked.map_err(|error| format!("the invocation: {error}"))?;
