@@ -22,7 +22,7 @@ pub struct Addresses<'a> {
 pub async fn base(client: &Client) -> Url {
     // It is only shown: a gateway that does not tell it, or one of an earlier version, is no failure.
     let health = client.health().await.ok();
-    let public = health.and_then(|health| health.public_url?.parse().ok());
+    let public = health.and_then(|health| health.public_url?.parse::<Url>().ok());
     public.and_then(|public| reached(public, client.base())).unwrap_or_else(|| client.base().clone())
 }
 

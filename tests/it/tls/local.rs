@@ -44,12 +44,16 @@ async fn commands_of_the_same_host_need_no_flags() {
 
     // A certificate that is about to end, or has ended, is warned of, and commands go on.
     pem.put("expired");
-    crate::support::eventually("the gateway shows the other certificate", async || {
+    let shown = crate::support::eventually("the gateway shows the other certificate", async || {
         let status = home.run(&["status"]).await;
         let warning = "warning: the certificate of the gateway has expired at 2020-02-01T00:00:00Z\n";
-        (status.code == Some(0) && status.stderr == warning).then_some(())
+        (status.code == Some(0) && status.stderr == warning).then_some(status.stdout)
     })
     .await;
+    assert!(
+        shown.contains("\ntls        the certificate has expired, at 2020-02-01T00:00:00Z\n"),
+        "{shown}"
+    );
     assert_eq!(home.run(&["invoke", "hello_fn"]).await.ok(), "Hello World!");
     up.signal(Signal::TERM);
     assert_eq!(up.ended(SOON).await, Some(0));
