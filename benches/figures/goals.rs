@@ -7,13 +7,13 @@ use crate::{
         ACCEPTS, ACCESS, BARE_ACCEPT, BARE_NONE, BURST, BURST_DEFAULT, BURST_THIRTY, CLIENTS, COLD,
         COLD_DOCKER, COLD_DOCKER_PACKAGES, COLD_EMPTY, COLD_OCI, COLD_OCI_EMPTY, COLD_OCI_PACKAGES,
         CONSTANT_ACCEPT, CONTAINER_SERVER, DEPLOY_DOCKER, DEPLOY_OCI, DEPLOYS, DOCKER_BUILD, DOCKER_RUN,
-        EMBEDDED_DOCKER, FILE_TOKEN, FILE_TOKEN_OF_MANY, FOUR_PROCESSES, HOST_SERVER, HTTP_ADDRESS,
-        HTTP_ADDRESS_TLS, HTTP_DOCKER, HTTP_FUNCTIONS, HTTP_OCI, IDLE, IDLE_CPU, IDLE_MEMORY,
-        INSTALL_DOCKER, INSTALL_OCI, INSTALLS, INTERFACES, LAMBDA_API, LAMBDA_OCI, LIMITS,
+        EMBEDDED_DOCKER, FEW_FILES, FILE_TOKEN, FILE_TOKEN_OF_MANY, FOUR_PROCESSES, HOST_SERVER,
+        HTTP_ADDRESS, HTTP_ADDRESS_TLS, HTTP_DOCKER, HTTP_FUNCTIONS, HTTP_OCI, IDLE, IDLE_CPU,
+        IDLE_MEMORY, INSTALL_DOCKER, INSTALL_OCI, INSTALLS, INTERFACES, LAMBDA_API, LAMBDA_OCI, LIMITS,
         LIMITS_OF_MANY, NATIVE_OCI, NEIGHBOUR, NODE, NODE_FRAME, NODE_ONE, NODE_SERVER, NODE_SIXTEEN,
         PIP, PLAIN_ROUTE, PLAIN_ROUTE_TLS, PROCESS, PROCESS_OCI, PROTOTYPE, RABBITMQ, STORING,
-        STORING_MEMORY, THROUGHPUT, TOGETHER, WARM, bare_burst, errors, flooded, quiet, sixteen,
-        storing, with_clients,
+        STORING_MEMORY, THROUGHPUT, TOGETHER, WARM, bare_burst, crowded, errors, flooded, quiet,
+        sixteen, storing, with_clients,
     },
     options::Other,
     rows::AT_ONCE,
@@ -278,7 +278,9 @@ fn access(figures: &Figures) -> Vec<Option<Goal>> {
 
 fn http_functions(figures: &Figures) -> Vec<Option<Goal>> {
     let p50 = |name: &str| figures.get(HTTP_FUNCTIONS, name).map(Series::p50);
+    let p99 = |name: &str| figures.get(HTTP_FUNCTIONS, name).map(Series::p99);
     let rate = |name: &str| figures.number(THROUGHPUT, &with_clients(CLIENTS, name));
+    let allowed = p99(&quiet(FEW_FILES)).map(|quiet| 3.0 * quiet + 10.0);
     let more = |name: &str, than: &str, limit| {
         let more = p50(name).zip(p50(than)).map(|(one, other)| one - other);
         goal(format!("{HTTP_FUNCTIONS}, {name}: p50 more than {than}, ms"), more, Bound::AtMost(limit))
@@ -291,6 +293,11 @@ fn http_functions(figures: &Figures) -> Vec<Option<Goal>> {
             format!("{HTTP_FUNCTIONS}, {HTTP_ADDRESS} / {PLAIN_ROUTE}: throughput, {CLIENTS} clients"),
             quotient(rate(HTTP_ADDRESS), rate(PLAIN_ROUTE)),
             Bound::AtLeast(0.7),
+        ),
+        goal(
+            format!("{HTTP_FUNCTIONS}, {}: p99 / (3 × its quiet p99 + 10 ms)", crowded(FEW_FILES)),
+            quotient(p99(&crowded(FEW_FILES)), allowed),
+            Bound::AtMost(1.0),
         ),
     ]
 }

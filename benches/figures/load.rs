@@ -144,6 +144,26 @@ impl Endpoint {
         times
     }
 
+    /// One call after the other within `length`, each of a new client: it connects, too.
+    pub async fn anew_within(&self, calls: usize, length: Duration) -> Vec<Duration> {
+        for _ in 0..WARM_UP {
+            Connection::to(self).call().await;
+        }
+        let all = Instant::now();
+        let mut times = Vec::with_capacity(calls);
+        while times.len() < calls && all.elapsed() < length {
+            let begun = Instant::now();
+            if Connection::to(self).call().await.is_some() {
+                times.push(begun.elapsed());
+            }
+        }
+        times
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Many clients at once for a while.
     pub async fn together(&self, clients: usize, length: Duration) -> Together {
         let begun = Instant::now();

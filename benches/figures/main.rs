@@ -14,6 +14,7 @@
 //! Absolute times are of this machine in this hour; the ratios hold better. All that a run has made is removed
 //! at its end, also after an error or Ctrl-C.
 
+mod crowd;
 mod docker;
 mod floors;
 mod goals;

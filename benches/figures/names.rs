@@ -1,6 +1,6 @@
 //! The rows' names, as they are printed, and their groups.
 
-use crate::platform::{DOCKER, DOCKER_EMPTY, DOCKER_THIRTY, FOUR, OCI, OCI_EMPTY};
+use crate::platform::{DOCKER, DOCKER_EMPTY, DOCKER_THIRTY, FOUR, OCI, OCI_EMPTY, OCI_FEW_FILES};
 
 /// Times of one client; times and rates of several.
 pub const WARM: &str = "warm";
@@ -157,3 +157,9 @@ pub const PLAIN_ROUTE: &str = "the plain route";
 pub const HTTP_ADDRESS: &str = "an address of [http]";
 pub const PLAIN_ROUTE_TLS: &str = "the plain route over TLS, kept alive";
 pub const HTTP_ADDRESS_TLS: &str = "an address of [http] over TLS, kept alive";
+/// Calls at an address of new clients.
+pub const FEW_FILES: &str = OCI_FEW_FILES.name;
+
+pub fn crowded(name: &str) -> String {
+    format!("{name}: beside 1,100 idle connections, 500 half heads and 80 bodies")
+}

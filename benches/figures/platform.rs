@@ -46,6 +46,8 @@ pub struct Setup {
     prewarmed: usize,
     /// Its gateway speaks TLS.
     tls: bool,
+    /// The most files that it may have open, where that is less than usual.
+    files: Option<u32>,
 }
 
 /// One process: SQLite and the embedded queue.
@@ -56,6 +58,7 @@ pub const DOCKER: Setup = Setup {
     servers: false,
     prewarmed: 4,
     tls: false,
+    files: None,
 };
 pub const OCI: Setup = Setup {
     name: "cloudfunc up --embedded, OCI",
@@ -64,6 +67,9 @@ pub const OCI: Setup = Setup {
 };
 /// The same with TLS.
 pub const OCI_TLS: Setup = Setup { name: "cloudfunc up --embedded, OCI, TLS", tls: true, ..OCI };
+/// The same with few files, as many shells give them.
+pub const OCI_FEW_FILES: Setup =
+    Setup { name: "cloudfunc up --embedded, OCI, 1,024 files", files: Some(1024), ..OCI };
 /// A supervisor and four processes on PostgreSQL, RabbitMQ and Docker.
 pub const FOUR: Setup = Setup {
     name: "cloudfunc up, RabbitMQ, four processes, Docker",
@@ -72,6 +78,7 @@ pub const FOUR: Setup = Setup {
     servers: true,
     prewarmed: 4,
     tls: false,
+    files: None,
 };
 /// Nothing is prewarmed.
 pub const DOCKER_EMPTY: Setup = Setup {
@@ -138,7 +145,10 @@ impl Up {
         let data = folder.path().join("data");
         let wheels = folder.path().join("wheels");
         fs::create_dir(&wheels).unwrap();
-        let mut command = Command::new(program);
+        let mut command = match setup.files {
+            Some(files) => with_files(files, program),
+            None => Command::new(program),
+        };
         command
             .args(["up", "--platform", &name, "--gateway-port", &ports[0]])
             .args(["--registry-port", &ports[1], "--scheduler-port", &ports[2]])
@@ -458,6 +468,13 @@ impl Up {
             queue.close().await;
         }
     }
+}
+
+/// A program that may have so many files open, and never more.
+fn with_files(files: u32, program: &Path) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\"")]).arg(program);
+    shell
 }
 
 fn queue_url() -> String {

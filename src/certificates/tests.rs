@@ -150,6 +150,18 @@ fn a_pair_that_is_of_no_use_is_refused_with_its_file_and_what_to_do() {
         hint("first.pem", "second_key.pem"),
         "name the certificate that was made for this key; the server's own comes first in its file"
     );
+    assert_eq!(
+        hint("empty.pem", "first_key.pem"),
+        "name a file with certificates, each between `-----BEGIN CERTIFICATE-----` and its end"
+    );
+    assert_eq!(
+        hint("first.pem", "first.pem"),
+        "name a file with a key between `-----BEGIN PRIVATE KEY-----` and its end"
+    );
+    assert_eq!(
+        hint("first.pem", "broken.pem"),
+        "have a certificate made for a key of ECDSA (P-256), Ed25519, or RSA of 2048 bits or more"
+    );
 }
 
 /// Makes a handshake in memory.

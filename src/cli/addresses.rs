@@ -1,8 +1,11 @@
 //! The addresses of functions, as commands show them and call them.
 
-use url::Url;
+use std::net::IpAddr;
+
+use url::{Host, Url};
 
 use crate::{
+    client::Client,
     model::{FunctionName, HttpAuth, HttpSpec, Interface, PathPattern, Record, path_pattern::Segment},
     units::show_bytes,
 };
@@ -11,14 +14,50 @@ use crate::{
 pub struct Addresses<'a> {
     /// The table `[http]` of its manifest.
     pub http: &'a HttpSpec,
-    /// The platform's own address.
+    /// Where functions answer: [`base`].
     pub base: &'a Url,
+}
+
+/// Returns where the functions of a platform answer, as far as it says: at its public port, if it has one, or else at its own.
+pub async fn base(client: &Client) -> Url {
+    // It is only shown: a gateway that does not tell it, or one of an earlier version, is no failure.
+    let health = client.health().await.ok();
+    let public = health.and_then(|health| health.public_url?.parse::<Url>().ok());
+    public.and_then(|public| reached(public, client.base())).unwrap_or_else(|| client.base().clone())
+}
+
+/// Returns the address of a public port for those who reach the platform at `base`: one on all addresses of its host is reached
+/// by the same name. None for a port that only the platform's own host reaches, if `base` is elsewhere: others know it by the
+/// name of a proxy.
+fn reached(mut public: Url, base: &Url) -> Option<Url> {
+    match ip(&public) {
+        Some(ip) if ip.is_unspecified() => public.set_host(base.host_str()).ok()?,
+        Some(ip) if ip.is_loopback() && !is_of_this_host(base) => return None,
+        _ => {}
+    }
+    Some(public)
+}
+
+fn is_of_this_host(url: &Url) -> bool {
+    url.host() == Some(Host::Domain("localhost")) || ip(url).is_some_and(|ip| ip.is_loopback())
+}
+
+fn ip(url: &Url) -> Option<IpAddr> {
+    match url.host()? {
+        Host::Domain(_) => None,
+        Host::Ipv4(ip) => Some(ip.into()),
+        Host::Ipv6(ip) => Some(ip.into()),
+    }
 }
 
 impl Addresses<'_> {
     /// Returns one for each path, with the function's own host if it has one.
     pub fn urls(&self) -> Vec<String> {
-        let place = place(self.base, self.http.host.as_deref());
+        // Its own host leads to a proxy, or to the usual port.
+        let place = match &self.http.host {
+            Some(host) => format!("{}://{host}", self.base.scheme()),
+            None => place(self.base),
+        };
         self.http.paths.iter().map(|path| format!("{place}{path}")).collect()
     }
 
@@ -75,7 +114,7 @@ impl Addresses<'_> {
         };
         // The name may lead to another place, or to none yet.
         let host = host.as_ref().map(|host| format!("--header 'Host: {host}' ")).unwrap_or_default();
-        format!("curl {how}{host}{}", word(&format!("{}{path}", place(self.base, None))))
+        format!("curl {how}{host}{}", word(&format!("{}{path}", place(self.base))))
     }
 }
 
@@ -91,7 +130,7 @@ pub fn next(name: &FunctionName, interface: Interface, http: Option<&HttpSpec>, 
 
 /// Returns the address below which a function answers by its name.
 pub fn by_name(name: &FunctionName, base: &Url) -> String {
-    format!("{}/f/{name}/", place(base, None))
+    format!("{}/f/{name}/", place(base))
 }
 
 /// Returns the paths of a function, as `list` has them.
@@ -108,8 +147,8 @@ pub fn request(record: &Record) -> String {
 }
 
 /// Returns an address without a `/` at its end.
-fn place(base: &Url, host: Option<&str>) -> String {
-    let host = host.or(base.host_str()).unwrap_or_default();
+fn place(base: &Url) -> String {
+    let host = base.host_str().unwrap_or_default();
     let port = base.port().map_or_else(String::new, |port| format!(":{port}"));
     format!("{}://{host}{port}{}", base.scheme(), base.path().trim_end_matches('/'))
 }
@@ -145,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_has_the_place_of_the_platform_and_the_host_of_the_function() {
+    fn an_address_has_the_place_of_the_platform_or_the_host_of_the_function() {
         let urls = |host: Option<&str>, at: &str| {
             let spec = http(serde_json::json!({ "paths": ["/", "/users/{id}"], "host": host }));
             Addresses { http: &spec, base: &base(at) }.urls()
@@ -155,11 +194,31 @@ mod tests {
             ["http://127.0.0.1:8000/", "http://127.0.0.1:8000/users/{id}"]
         );
         assert_eq!(
-            urls(Some("app.example"), "https://platform.example/cloud/"),
-            ["https://app.example/cloud/", "https://app.example/cloud/users/{id}"]
+            urls(None, "https://platform.example/cloud/"),
+            ["https://platform.example/cloud/", "https://platform.example/cloud/users/{id}"]
+        );
+        assert_eq!(
+            urls(Some("app.example"), "https://platform.example:8443/cloud/"),
+            ["https://app.example/", "https://app.example/users/{id}"]
         );
         let name = "shop".parse().unwrap();
         assert_eq!(by_name(&name, &base("http://[::1]:8000")), "http://[::1]:8000/f/shop/");
+    }
+
+    #[test]
+    fn a_public_port_is_named_as_those_who_ask_reach_it() {
+        for (public, asked, expected) in [
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8000", Some("http://127.0.0.1:8080/")),
+            ("http://127.0.0.1:8080", "http://localhost:8000", Some("http://127.0.0.1:8080/")),
+            ("http://127.0.0.1:8080", "http://[::1]:8000", Some("http://127.0.0.1:8080/")),
+            ("https://0.0.0.0:8443", "https://faas.example:8000/", Some("https://faas.example:8443/")),
+            ("http://[::]:8080", "http://[::1]:8000", Some("http://[::1]:8080/")),
+            ("https://203.0.113.5:443", "https://10.0.0.7:8000", Some("https://203.0.113.5/")),
+            ("http://127.0.0.1:8080", "https://faas.example", None),
+        ] {
+            let found = reached(base(public), &base(asked));
+            assert_eq!(found.as_ref().map(Url::as_str), expected, "{public} of {asked}");
+        }
     }
 
     #[test]
@@ -194,8 +253,8 @@ mod tests {
         assert_eq!(
             rows(whole),
             [
-                "address: http://app.example:8000/a",
-                "address: http://app.example:8000/b",
+                "address: http://app.example/a",
+                "address: http://app.example/b",
                 "methods: GET, PUT",
                 "host: app.example",
                 "auth: none: open to everybody",

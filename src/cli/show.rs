@@ -8,7 +8,7 @@ use url::Url;
 use self::secrets::Places;
 use super::{
     Error, Exit, Output,
-    addresses::{Addresses, by_name},
+    addresses::{self, Addresses, by_name},
     target::{Target, all, permitted},
     text::{count, setting},
 };
@@ -46,6 +46,23 @@ struct Document {
     instances: Option<Vec<InstanceInfo>>,
 }
 
+/// Where a function answers.
+struct Bases {
+    by_name: Url,
+    by_address: Url,
+}
+
+impl Bases {
+    async fn of(client: &Client, spec: &FunctionSpec) -> Self {
+        let by_name = client.base().clone();
+        let by_address = match spec.http {
+            Some(_) => addresses::base(client).await,
+            None => by_name.clone(),
+        };
+        Self { by_name, by_address }
+    }
+}
+
 impl Args {
     pub async fn run(self, target: &Target, out: &Output) -> Result<(), Error> {
         let (client, name) = (target.client(out)?, &self.name);
@@ -62,7 +79,8 @@ impl Args {
             return out.document(&document);
         }
         let places = Places::of(&client, name, &document.function.spec).await?;
-        document.print(&places, client.base(), out)?;
+        let bases = Bases::of(&client, &document.function.spec).await;
+        document.print(&places, &bases, out)?;
         if is_whole {
             out.next(&format!("cloudfunc logs {name}"));
         } else {
@@ -105,7 +123,7 @@ async fn show_revision(
         ..function
     };
     let places = Places::of(client, &name, &shown.spec).await?;
-    print_settings(&shown, &places, client.base(), out)?;
+    print_settings(&shown, &places, &Bases::of(client, &shown.spec).await, out)?;
     out.next(&format!("cloudfunc logs {name} --build {number}"));
     Ok(())
 }
@@ -113,18 +131,18 @@ async fn show_revision(
 fn print_settings(
     function: &FunctionInfo,
     places: &Places,
-    base: &Url,
+    bases: &Bases,
     out: &Output,
 ) -> Result<(), Error> {
-    for (key, value) in settings(function, places, base, out) {
+    for (key, value) in settings(function, places, bases, out) {
         out.line(&format!("{key:<13} {}", out.foreign(&value)))?;
     }
     Ok(())
 }
 
 impl Document {
-    fn print(&self, places: &Places, base: &Url, out: &Output) -> Result<(), Error> {
-        print_settings(&self.function, places, base, out)?;
+    fn print(&self, places: &Places, bases: &Bases, out: &Output) -> Result<(), Error> {
+        print_settings(&self.function, places, bases, out)?;
         if let Some(revisions) = &self.revisions {
             out.line("")?;
             let rows: Vec<_> = revisions.iter().map(|one| revision(one, out)).collect();
@@ -142,7 +160,7 @@ impl Document {
 fn settings(
     function: &FunctionInfo,
     places: &Places,
-    base: &Url,
+    bases: &Bases,
     out: &Output,
 ) -> Vec<(&'static str, String)> {
     let FunctionSpec {
@@ -208,9 +226,9 @@ fn settings(
         settings.push(("rate limit", format!("{rate_limit} on each host")));
     }
     if let Some(http) = http {
-        settings.extend(Addresses { http, base }.settings());
+        settings.extend(Addresses { http, base: &bases.by_address }.settings());
     }
-    settings.push(("by name", by_name(&function.name, base)));
+    settings.push(("by name", by_name(&function.name, &bases.by_name)));
     if let Some(not_kept) = &function.not_kept {
         let (since, reason) = (out.moment(not_kept.since), &not_kept.reason);
         let first = format!("since {since}, on this host: {reason}");

@@ -279,6 +279,34 @@ mod tests {
     }
 
     #[test]
+    fn what_is_known_less_of_is_told_as_far_as_it_is() {
+        let url = url("https://faas.example/");
+        let clock = "see that the clock of this machine is right";
+        let renew = format!(
+            "renew it: the platform uses the new one within seconds, without a restart; or {clock}"
+        );
+        let authorities = "install the system's certificates (the package `ca-certificates`), or name a file with those of \
+                           authorities: --ca FILE or CLOUDFUNC_CA";
+        for (problem, told, hint) in [
+            (of(Refused::Expired), "the certificate of AT has expired", Some(&*renew)),
+            (of(Refused::NotValidYet), "the certificate of AT is not valid yet", Some(clock)),
+            (
+                TlsProblem::Authorities("there are none".to_owned()),
+                "no certificate of AT can be checked: there are none",
+                Some(authorities),
+            ),
+            (
+                TlsProblem::Certificate("it is odd".to_owned()),
+                "the certificate of AT is refused: it is odd",
+                None,
+            ),
+        ] {
+            assert_eq!(problem.told(&url), told.replace("AT", "https://faas.example"));
+            assert_eq!(problem.hint(&url).as_deref(), hint);
+        }
+    }
+
+    #[test]
     fn other_errors_of_a_connection_are_none_of_these() {
         let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
         assert_eq!(TlsProblem::of(&url("https://faas.example/"), &refused), None);

@@ -12,6 +12,7 @@ mod v1;
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
+use anyhow::Context as _;
 use axum::Router;
 use tokio_util::sync::CancellationToken;
 
@@ -40,6 +41,8 @@ pub struct Upstreams {
 
 struct Gateway {
     platform: PlatformName,
+    /// Of its port for the addresses of functions alone.
+    public_url: Option<String>,
     registry: Upstream,
     scheduler: Upstream,
     refusals: Arc<Refusals>,
@@ -96,6 +99,7 @@ pub async fn run(
         clock: Clock::system(),
         stop: shutdown.soft.clone(),
         platform: upstreams.platform,
+        public_url: public.as_ref().map(url_of).transpose()?,
     });
     tracing::info!("gateway ready");
     let functions = |server: &Server, is_public| {
@@ -136,6 +140,13 @@ pub async fn run(
     Ok(())
 }
 
+/// Returns the URL on which a server listens.
+fn url_of(server: &Server) -> anyhow::Result<String> {
+    let scheme = if server.front.tls.is_some() { "https" } else { "http" };
+    let address = server.listener.local_addr().context("a bound socket has no address")?;
+    Ok(format!("{scheme}://{address}"))
+}
+
 impl Gateway {
     /// Returns 403 if the sender may not use this route, or not for this function, and notes that.
     fn authorise(
@@ -174,6 +185,7 @@ impl Gateway {
         let upstream = |role| Upstream::new(role, peer(), Duration::ZERO, CancellationToken::new());
         Arc::new(Self {
             platform: "p".parse().unwrap(),
+            public_url: None,
             registry: upstream("registry"),
             scheduler: upstream("scheduler"),
             refusals: Arc::new(Refusals::new(peer())),

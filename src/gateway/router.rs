@@ -15,7 +15,7 @@ use futures_util::future::BoxFuture;
 use super::{Admitted, Gateway, classic, openapi, v1};
 use crate::{
     http::{
-        Answer, Failure, FromPath as _, SentBy, TOKEN_HINT, check_path, drops_nothing, health_routes,
+        Answer, Failure, FromPath as _, SentBy, TOKEN_HINT, check_path, gateway_health_routes,
         method_router, throw_away,
     },
     model::{
@@ -31,7 +31,7 @@ type Adapter = fn(Arc<Gateway>, Admitted, Request) -> BoxFuture<'static, Answer>
 
 /// All routes of the table, and health.
 pub fn routes(gateway: Arc<Gateway>) -> Router {
-    let platform = gateway.platform.clone();
+    let (platform, public_url) = (gateway.platform.clone(), gateway.public_url.clone());
     // It has no backend of its own: it is ready when the roles that it asks are.
     let asked = gateway.clone();
     let ready = Arc::new(move || {
@@ -45,13 +45,8 @@ pub fn routes(gateway: Arc<Gateway>) -> Router {
     // Without a token, as the guard has it.
     let classic_health = get(async || Json(ClassicHealth { status: "healthy".to_owned() }));
     let table = table.route(openapi::PATH, get(openapi::show));
-    table.route("/health", classic_health).with_state(gateway).merge(health_routes(
-        "gateway",
-        platform,
-        Vec::new(),
-        ready,
-        drops_nothing(),
-    ))
+    let health = gateway_health_routes(platform, public_url, ready);
+    table.route("/health", classic_health).with_state(gateway).merge(health)
 }
 
 fn add(router: Router<Arc<Gateway>>, endpoint: &'static Endpoint) -> Router<Arc<Gateway>> {

@@ -54,6 +54,6 @@ pub use request::{
 };
 pub use routed::{At, FromPath, Routed, check_path, for_role, method_router};
 pub use sender::{CheckedToken, SentBy, TokenRefused};
-pub use serve::{Counts, Front, Ready, Served, Server, bind, drops_nothing, health_routes};
+pub use serve::{Counts, Front, Ready, Served, Server, bind, gateway_health_routes, health_routes};
 pub use tls::Tls;
 pub use web_server::{as_sent, is_of_web_server, named_request, with_how_to_name};

@@ -109,11 +109,6 @@ pub type Ready =
 /// What a role has dropped so far.
 pub type Counts = Arc<dyn Fn() -> Dropped + Send + Sync>;
 
-/// Of a role that writes nothing behind.
-pub fn drops_nothing() -> Counts {
-    Arc::new(Dropped::default)
-}
-
 /// A backend that stays silent for so long is not ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -125,14 +120,38 @@ pub fn health_routes(
     ready: Ready,
     dropped: Counts,
 ) -> Router {
-    let health = move |waiting_for: Option<String>| Health {
-        platform: platform.clone(),
+    health_of(Health { backends, ..unknown(role, platform) }, ready, dropped)
+}
+
+/// The same for a gateway, which has no backends and writes nothing behind, but may have a public port.
+pub fn gateway_health_routes(
+    platform: PlatformName,
+    public_url: Option<String>,
+    ready: Ready,
+) -> Router {
+    health_of(Health { public_url, ..unknown("gateway", platform) }, ready, Arc::new(Dropped::default))
+}
+
+/// The health of a role that was not asked yet.
+fn unknown(role: &str, platform: PlatformName) -> Health {
+    Health {
+        platform,
         role: role.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        ready: false,
+        waiting_for: None,
+        backends: Vec::new(),
+        dropped: None,
+        public_url: None,
+    }
+}
+
+fn health_of(known: Health, ready: Ready, dropped: Counts) -> Router {
+    let health = move |waiting_for: Option<String>| Health {
         ready: waiting_for.is_none(),
         waiting_for,
-        backends: backends.clone(),
         dropped: Some(dropped()).filter(|dropped| *dropped != Dropped::default()),
+        ..known.clone()
     };
     let live = health.clone();
     Router::new().route("/healthz", get(async move || Json(live(None)))).route(

@@ -220,6 +220,7 @@ mod tests {
             waiting_for: None,
             backends: vec![],
             dropped: None,
+            public_url: None,
         }
     }
 

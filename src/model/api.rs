@@ -359,6 +359,10 @@ pub struct Health {
     /// The work that was dropped; none when nothing was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dropped: Option<Dropped>,
+    /// The URL on which a gateway listens for the addresses of functions alone, such as `http://0.0.0.0:8080`; absent without
+    /// such a port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_url: Option<String>,
 }
 
 /// The work that a process has dropped since it started, because the store was too slow or unavailable. Only what is

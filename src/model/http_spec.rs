@@ -1,7 +1,5 @@
 //! `[http]` of a manifest: the addresses at which a function answers HTTP requests, and who may send them.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 use super::{FunctionName, PathPattern, message::MAX_BODY};
@@ -65,16 +63,6 @@ pub struct Address {
     pub path: String,
 }
 
-impl fmt::Display for Address {
-    /// Writes it in words: `POST at /users/{} of host api.example`, `every method at /`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { host, method, path } = self;
-        let method = if method == ALL_METHODS { "every method" } else { method };
-        write!(f, "{method} at {path}")?;
-        if host.is_empty() { Ok(()) } else { write!(f, " of host {host}") }
-    }
-}
-
 impl HttpSpec {
     /// Returns its addresses in order, each once.
     pub fn addresses(&self) -> Vec<Address> {
@@ -95,6 +83,16 @@ impl HttpSpec {
         addresses.dedup();
         addresses
     }
+
+    /// Returns one of its addresses in words, with the path as its manifest has it: `POST at /users/{id} of host api.example`,
+    /// `every method at /`.
+    pub fn in_words(&self, Address { host, method, path }: &Address) -> String {
+        let method = if method == ALL_METHODS { "every method" } else { method };
+        let written = self.paths.iter().find(|written| written.key() == *path);
+        let path = written.map_or(path.as_str(), PathPattern::as_str);
+        let of_host = if host.is_empty() { String::new() } else { format!(" of host {host}") };
+        format!("{method} at {path}{of_host}")
+    }
 }
 
 /// The reason why a revision cannot become active: another function has one of its addresses.
@@ -103,8 +101,8 @@ impl HttpSpec {
 pub struct AddressTaken {
     /// The function that has the address.
     pub function: FunctionName,
-    /// The address.
-    pub address: Address,
+    /// The address in words, as the revision that cannot become active has it: [`HttpSpec::in_words`].
+    pub address: String,
 }
 
 #[cfg(test)]
@@ -138,15 +136,24 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_is_taken_is_named_with_its_function() {
-        let of = |host: &str, method: &str| {
-            let address = Address { host: host.into(), method: method.into(), path: "/a/{}".into() };
-            AddressTaken { function: "other".parse().unwrap(), address }.to_string()
+    fn an_address_that_is_taken_is_named_as_the_manifest_has_it_and_with_its_function() {
+        let of = |spec: HttpSpec| {
+            let taken = spec.addresses().into_iter().map(|address| AddressTaken {
+                function: "other".parse().unwrap(),
+                address: spec.in_words(&address),
+            });
+            taken.map(|taken| taken.to_string()).collect::<Vec<_>>()
         };
-        assert_eq!(of("", "*"), "every method at /a/{} belongs to the function 'other'");
         assert_eq!(
-            of("h.example", "POST"),
-            "POST at /a/{} of host h.example belongs to the function 'other'"
+            of(spec(&["/a/{id}", "/files/{rest+}"], &[], None)),
+            [
+                "every method at /a/{id} belongs to the function 'other'",
+                "every method at /files/{rest+} belongs to the function 'other'"
+            ]
+        );
+        assert_eq!(
+            of(spec(&["/"], &["POST"], Some("h.example"))),
+            ["POST at / of host h.example belongs to the function 'other'"]
         );
     }
 

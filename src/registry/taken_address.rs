@@ -17,7 +17,7 @@ impl Registry {
         spec: &FunctionSpec,
     ) -> Answer<()> {
         let Some(http) = &spec.http else { return Ok(()) };
-        match self.store.taken_address(name, &http.addresses()).await? {
+        match self.store.taken_address(name, http).await? {
             Some(taken) => Err(refused(store::Error::AddressTaken(taken), caller)),
             None => Ok(()),
         }
@@ -41,15 +41,13 @@ pub fn refused(error: store::Error, caller: &Caller) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Address;
 
     #[test]
     fn a_function_that_has_the_address_is_named_to_those_that_may_know_of_it() {
         let refused = |patterns: &[&str]| {
             let functions = patterns.iter().map(|pattern| pattern.parse().unwrap()).collect();
             let caller = Caller { functions, ..Caller::internal() };
-            let host = "h.example".to_owned();
-            let address = Address { host, method: "POST".to_owned(), path: "/a/{}".to_owned() };
+            let address = "POST at /a/{id} of host h.example".to_owned();
             let function = "other".parse().unwrap();
             let error = store::Error::AddressTaken(AddressTaken { function, address });
             let Failure(problem) = refused(error, &caller);
@@ -57,14 +55,14 @@ mod tests {
             (problem.detail, problem.hint.unwrap())
         };
         let hint = "choose another path, method or host in [http], or delete the other function first";
-        let detail = "POST at /a/{} of host h.example belongs to the function 'other'";
+        let detail = "POST at /a/{id} of host h.example belongs to the function 'other'";
         let naming: [&[&str]; 2] = [&[], &["mine", "oth*"]];
         for patterns in naming {
             assert_eq!(refused(patterns), (detail.to_owned(), hint.to_owned()));
         }
         let hint = "choose another path, method or host in [http]; the other function is not among those that this token is \
                     for";
-        let detail = "POST at /a/{} of host h.example belongs to another function";
+        let detail = "POST at /a/{id} of host h.example belongs to another function";
         assert_eq!(refused(&["mine", "team_*"]), (detail.to_owned(), hint.to_owned()));
     }
 }

@@ -70,9 +70,17 @@ mod tests {
         for name in ["PUBLIC_LISTEN", "TLS_CERT", "TLS_KEY", "TRUSTED_PROXIES"] {
             assert!(told.iter().all(|(of, _)| *of != format!("CLOUDFUNC_{name}")), "{name}");
         }
-        let alone = |keys| settings(keys).tls().unwrap_err().to_string();
-        assert_eq!(alone("tls_cert = \"/c.pem\""), "--tls-cert is given without --tls-key");
-        assert_eq!(alone("tls_key = \"/k.pem\""), "--tls-key is given without --tls-cert");
+    }
+
+    #[test]
+    fn one_of_certificate_and_key_is_refused_and_both_or_neither_are_asked_for() {
+        for (keys, refusal) in [
+            ("tls_cert = \"/c.pem\"", "--tls-cert is given without --tls-key"),
+            ("tls_key = \"/k.pem\"", "--tls-key is given without --tls-cert"),
+        ] {
+            let alone = settings(keys).tls().unwrap_err();
+            assert_eq!((&*alone.to_string(), alone.hint()), (refusal, Some("give both, or neither")));
+        }
     }
 
     #[test]

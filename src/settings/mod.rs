@@ -72,6 +72,7 @@ impl SettingsError {
                 "give a certificate with --tls-cert FILE and --tls-key FILE; or, where a proxy in front of it speaks TLS or the \
                  network is trusted, pass --insecure",
             ),
+            Self::OnlyOne { .. } => Some("give both, or neither"),
             _ => None,
         }
     }

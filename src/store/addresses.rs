@@ -11,7 +11,7 @@
 use async_trait::async_trait;
 
 use super::{ActiveFunction, Error};
-use crate::model::{Address, AddressTaken, FunctionName};
+use crate::model::{AddressTaken, FunctionName, HttpSpec};
 
 /// Addresses of functions.
 #[async_trait]
@@ -19,11 +19,11 @@ pub trait Addresses: Send + Sync {
     /// Returns the functions whose active revisions have `[http]`, by name. Every function is looked at, and only these are
     /// read: some milliseconds for thousands.
     async fn http_functions(&self) -> Result<Vec<ActiveFunction>, Error>;
-    /// Returns the first of these addresses that another function than `name` has; none if they are free. It may be another one
+    /// Returns the first of the addresses of `http` that another function than `name` has; none if they are free. It may be another one
     /// a moment later: [`add_revision`](super::Functions::add_revision) decides.
     async fn taken_address(
         &self,
         name: &FunctionName,
-        addresses: &[Address],
+        http: &HttpSpec,
     ) -> Result<Option<AddressTaken>, Error>;
 }

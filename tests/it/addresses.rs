@@ -78,7 +78,7 @@ async fn a_path_of_another_function_is_refused_before_the_build_and_its_function
     let files = [("function.py", "import missing\n"), ("cloudfunc.toml", manifest)];
     let problem = refused(platform.try_deploy("two", &files).await);
     assert_eq!(problem.title, "another function has the address");
-    assert_eq!(problem.detail, "POST at /hooks/{} of host h.example belongs to the function 'one'");
+    assert_eq!(problem.detail, "POST at /hooks/{name} of host h.example belongs to the function 'one'");
     let hint = "choose another path, method or host in [http], or delete the other function first";
     assert_eq!(problem.hint.as_deref(), Some(hint));
     let shown = platform.get("/v1/functions/two").send().await.unwrap();
@@ -173,7 +173,7 @@ async fn of_two_functions_that_claim_a_path_on_two_hosts_at_once_one_is_refused(
             (here, Ok(_)) => (&names[1], refused(here)),
             neither => panic!("none has got it: {neither:?}"),
         };
-        let told = format!("every method at /{round}/{{}} belongs to the function '{winner}'");
+        let told = format!("every method at /{round}/{{id}} belongs to the function '{winner}'");
         assert_eq!(refused.detail, told);
     }
     // Both registries tell their gateways of the same functions.

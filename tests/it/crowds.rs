@@ -33,6 +33,8 @@ const IDLE: usize = 1100;
 const HALF_HEADS: usize = 500;
 const BODIES: usize = 80;
 const BODY: usize = 6 * 1024 * 1024;
+/// Of a function that everybody may call.
+const ADDRESS: &str = "/addressed";
 
 /// What `docs/http.md` says that bodies and connections take at most, of one port in kilobytes: the bodies twice, while one
 /// grows, and the buffers of connections.
@@ -44,6 +46,7 @@ fn up(home: &Home) -> Process {
     for role in ["gateway", "registry", "scheduler", "manager"] {
         up.args([format!("--{role}-port"), "0".to_owned()]);
     }
+    up.args(["--public-listen", "127.0.0.1:0"]);
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("ulimit -n {FILES}; exec \"$0\" \"$@\"")]);
     shell.arg(up.get_program()).args(up.get_args());
@@ -59,19 +62,23 @@ fn memory(process: &Process) -> u64 {
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
-/// The addresses of all ports by the names of their roles, the gateway's first.
-async fn ports(home: &Home) -> Vec<(String, SocketAddr)> {
+struct Ports {
+    gateway: SocketAddr,
+    public: SocketAddr,
+    /// The addresses of all ports with their names.
+    all: Vec<(String, SocketAddr)>,
+}
+
+async fn ports(home: &Home) -> Ports {
     let status = home.run(&["status", "--json"]).await.json();
-    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let address = |url: &serde_json::Value| -> SocketAddr {
+        url.as_str().unwrap().strip_prefix("http://").unwrap().parse().unwrap()
+    };
+    let (gateway, public) = (address(&status["url"]), address(&status["public_url"]));
     let roles = status["roles"].as_array().unwrap().iter();
-    let mut ports: Vec<_> = roles
-        .map(|role| {
-            let url = text(&role["url"]);
-            (text(&role["role"]), url.strip_prefix("http://").unwrap().parse().unwrap())
-        })
-        .collect();
-    ports.sort_by_key(|(role, _)| role != "gateway");
-    ports
+    let named = roles.map(|role| (role["role"].as_str().unwrap().to_owned(), address(&role["url"])));
+    let all = named.chain([("public port".to_owned(), public)]).collect();
+    Ports { gateway, public, all }
 }
 
 /// A caller that has no connection yet.
@@ -79,11 +86,18 @@ fn caller(home: &Home, gateway: SocketAddr) -> Client {
     home.client_at(&format!("http://{gateway}"), &home.data_dir())
 }
 
-/// Invokes a function as a new caller, who is answered.
-async fn is_answered(home: &Home, gateway: SocketAddr, crowd: &str) {
-    let called = caller(home, gateway);
-    let called = async { called.invoke(&function("hello_fn"), json("{}")).await };
-    let answered = tokio::time::timeout(Duration::from_secs(10), called).await;
+/// Invokes a function, and calls one at its address, as new callers, who are answered.
+async fn is_answered(home: &Home, ports: &Ports, crowd: &str) {
+    let invoked = caller(home, ports.gateway);
+    let address = format!("http://{}{ADDRESS}", ports.public);
+    let called = cloudfunc::http::client().unwrap().post(address).body("{}");
+    let both = async {
+        let invoked = invoked.invoke(&function("hello_fn"), json("{}")).await;
+        invoked.map_err(|error| format!("the invocation: {error}"))?;
+        let called = called.send().await.and_then(reqwest::Response::error_for_status);
+        called.map_err(|error| format!("the call at an address: {error:?}")).map(drop)
+    };
+    let answered = tokio::time::timeout(Duration::from_secs(10), both).await;
     let answered = answered.unwrap_or_else(|_| panic!("no answer beside {crowd}"));
     if let Err(error) = answered {
         panic!("beside {crowd}: {error}");
@@ -119,11 +133,12 @@ fn half_head(length: usize) -> Vec<u8> {
     format!("GET / HTTP/1.1\r\nhost: localhost\r\nx: {}", "a".repeat(length)).into_bytes()
 }
 
-/// A call whose body lacks its last byte.
-fn half_body(home: &Home, length: usize) -> Vec<u8> {
+/// A call whose body lacks its last byte: at an address on the public port, an invocation on others.
+fn half_body(home: &Home, is_public: bool, length: usize) -> Vec<u8> {
     let token = fs::read_to_string(home.data_dir().join("token")).unwrap();
+    let path = if is_public { ADDRESS } else { "/v1/functions/hello_fn/invoke" };
     let head = format!(
-        "POST /v1/functions/hello_fn/invoke HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\n\
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\n\
          content-type: application/json\r\ncontent-length: {length}\r\n\r\n\"",
         token.trim()
     );
@@ -145,44 +160,45 @@ async fn crowds_at_every_port_keep_nobody_from_an_answer_and_take_bounded_memory
     let mut up = up(&home);
     up.says("cloudfunc is ready", SOON).await;
     home.run(&["deploy", "hello_fn"]).await.ok();
+    let manifest = format!("[http]\npath = \"{ADDRESS}\"\nauth = \"none\"\n");
+    home.deploy("addressed", "def handler(event):\n    return 'hello'\n", &manifest).await.ok();
     let ports = ports(&home).await;
-    let (_, gateway) = ports[0];
     for _ in 0..20 {
-        is_answered(&home, gateway, "nobody").await;
+        is_answered(&home, &ports, "nobody").await;
     }
     let before = memory(&up);
-    let body = half_body(&home, BODY);
-    for (role, port) in &ports {
+    for (name, port) in &ports.all {
+        let body = half_body(&home, *port == ports.public, BODY);
         for (what, count, sends) in [
             ("idle connections", IDLE, Vec::new()),
             ("half heads", HALF_HEADS, half_head(300_000)),
-            ("bodies", BODIES, body.clone()),
+            ("bodies", BODIES, body),
         ] {
             let mut crowd = Crowd::default();
             crowd.add(count, *port, sends).await;
             let begun = Instant::now();
             let mut most = 0;
             while begun.elapsed() < Duration::from_millis(1500) {
-                is_answered(&home, gateway, &format!("{count} {what} at the {role}")).await;
+                is_answered(&home, &ports, &format!("{count} {what} at the {name}")).await;
                 most = most.max(memory(&up));
             }
-            assert!(most < before + MEMORY, "{count} {what} at the {role}: {before} kB, then {most} kB");
+            assert!(most < before + MEMORY, "{count} {what} at the {name}: {before} kB, then {most} kB");
         }
     }
     eventually_within(Duration::from_secs(60), "the memory is given back", async || {
-        is_answered(&home, gateway, "nobody").await;
+        is_answered(&home, &ports, "nobody").await;
         (memory(&up) <= 2 * before).then_some(())
     })
     .await;
     assert_eq!(home.run(&["status"]).await.code, Some(0));
 
     let mut crowd = Crowd::default();
-    for (_, port) in &ports {
+    for (_, port) in &ports.all {
         crowd.add(30, *port, Vec::new()).await;
         crowd.add(30, *port, half_head(100)).await;
-        crowd.add(10, *port, half_body(&home, 100_000)).await;
+        crowd.add(10, *port, half_body(&home, *port == ports.public, 100_000)).await;
     }
-    is_answered(&home, gateway, "all of them").await;
+    is_answered(&home, &ports, "all of them").await;
     let begun = Instant::now();
     up.signal(Signal::TERM);
     assert_eq!(up.ended(SOON).await, Some(0));

@@ -5,7 +5,7 @@ mod commands;
 mod guarantees;
 mod http;
 mod links;
-mod markdown;
+pub mod markdown;
 mod picture;
 mod run;
 mod tables;

@@ -22,3 +22,16 @@ async fn start(stack: Stack, test: &str, change: impl FnOnce(&mut Platform)) -> 
 fn public(platform: &TestPlatform, path: &str) -> String {
     format!("http://{}{path}", platform.platform.addresses.public.expect("it has such a port"))
 }
+
+/// So many bytes, not all the same.
+fn bytes(count: usize) -> Vec<u8> {
+    (0..=250).cycle().take(count).collect()
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    hexadecimal(ring::digest::digest(&ring::digest::SHA256, bytes).as_ref())
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

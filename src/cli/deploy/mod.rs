@@ -6,13 +6,16 @@ mod several;
 
 use std::path::{Path, PathBuf};
 
+use tokio::sync::OnceCell;
+use url::Url;
+
 use self::{
     farewell::Around,
     report::{Item, report, tell_why},
 };
 use super::{
     Error, Output,
-    addresses::{Addresses, next},
+    addresses::{self, Addresses, next},
     pack::{Folders, Function, folders, known_name, known_name_at, pack_folder},
     target::Target,
     text::count,
@@ -68,7 +71,7 @@ impl Args {
             }
         };
         let options = DeployOptions { check: !self.no_check, refresh: self.refresh };
-        let deploy = Deploy { client, options, target, out };
+        let deploy = Deploy { client, base: OnceCell::new(), options, target, out };
         match self.paths.as_slice() {
             [path] => match folders(path, out) {
                 Ok(Folders::One(folder)) => deploy.one(path, Ok(folder)).await,
@@ -121,6 +124,8 @@ fn open_to_everybody(deployed: &Deployed) -> String {
 /// The parts that every deploy of one command uses.
 struct Deploy<'a> {
     client: Client,
+    /// Where functions answer, once it was asked for.
+    base: OnceCell<Url>,
     options: DeployOptions,
     target: &'a Target,
     out: &'a Output,
@@ -144,9 +149,10 @@ impl Deploy<'_> {
             Ok(done) => {
                 let Done { deployed, interface, http } = &done;
                 out.line(&report(deployed, out))?;
-                self.addresses(&done).iter().try_for_each(|line| out.line(line))?;
+                self.addresses(&done).await.iter().try_for_each(|line| out.line(line))?;
                 done.warn(out);
-                out.next(&next(&deployed.name, *interface, http.as_ref(), self.client.base()));
+                let base = if http.is_some() { self.base().await } else { self.client.base() };
+                out.next(&next(&deployed.name, *interface, http.as_ref(), base));
                 Ok(())
             }
             Err(error) => {
@@ -161,9 +167,13 @@ impl Deploy<'_> {
     }
 
     /// Returns a line for each address of a function.
-    fn addresses(&self, done: &Done) -> Vec<String> {
-        let base = self.client.base();
-        done.http.as_ref().map(|http| Addresses { http, base }.lines()).unwrap_or_default()
+    async fn addresses(&self, done: &Done) -> Vec<String> {
+        let Some(http) = &done.http else { return Vec::new() };
+        Addresses { http, base: self.base().await }.lines()
+    }
+
+    async fn base(&self) -> &Url {
+        self.base.get_or_init(|| addresses::base(&self.client)).await
     }
 
     /// Uploads a function and follows its build. Ctrl-C says what becomes of it, and of those around it.

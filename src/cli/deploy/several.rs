@@ -104,7 +104,7 @@ impl Deploy<'_> {
                 }
                 Ok(done) => {
                     out.note(&report(&done.deployed, out));
-                    self.addresses(done).iter().for_each(|line| out.note(line));
+                    self.addresses(done).await.iter().for_each(|line| out.note(line));
                     done.warn(out);
                 }
                 Err(error) => {

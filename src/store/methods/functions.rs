@@ -6,7 +6,7 @@ macro_rules! function_methods {
 
         use crate::{
             model::{
-                self, Address, AddressTaken, BuildLog, Function, Revision, RevisionNumber, WhichBuild,
+                self, AddressTaken, BuildLog, Function, HttpSpec, Revision, RevisionNumber, WhichBuild,
             },
             store::{
                 ActiveFunction, Addresses, BuildLogs, DeletedFunction, Deletion, Dependencies, Functions, NamedBundle,
@@ -142,12 +142,9 @@ macro_rules! function_methods {
             async fn taken_address(
                 &self,
                 name: &FunctionName,
-                addresses: &[Address],
+                http: &HttpSpec,
             ) -> Result<Option<AddressTaken>, Error> {
-                if addresses.is_empty() {
-                    return Ok(None);
-                }
-                self.read(SOON, reads::taken_address(self.readers(), name, addresses)).await
+                self.read(SOON, reads::taken_address(self.readers(), name, http)).await
             }
         }
 

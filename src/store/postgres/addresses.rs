@@ -3,7 +3,7 @@
 use sqlx::{PgConnection, query, query_as};
 
 use crate::{
-    model::{FunctionName, FunctionSpec, HttpSpec},
+    model::{FunctionName, FunctionSpec},
     store::{
         failure::Failure,
         rows::{Id, TakenRow, address_taken, json},
@@ -23,11 +23,12 @@ pub async fn replace(
     name: &FunctionName,
     spec: &FunctionSpec,
 ) -> Result<(), Failure> {
-    let addresses = spec.http.as_ref().map(HttpSpec::addresses).unwrap_or_default();
-    if !addresses.is_empty() {
+    if spec.http.is_some() {
         query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *tx).await?;
     }
     query("DELETE FROM addresses WHERE function_id = $1").bind(function).execute(&mut *tx).await?;
+    let Some(http) = &spec.http else { return Ok(()) };
+    let addresses = http.addresses();
     let (wanted, mut added) = (json(&addresses)?, 0);
     while added < addresses.len() as u64 {
         // Waits for a deletion of the function that has one of them.
@@ -51,7 +52,7 @@ pub async fn replace(
             .fetch_optional(&mut *tx)
             .await?;
         if let Some(found) = found {
-            return Err(Failure::AddressTaken(address_taken(found)?));
+            return Err(Failure::AddressTaken(address_taken(found, http)?));
         }
         // Its function was deleted between the two statements, and the address is free.
     }

@@ -5,7 +5,7 @@ macro_rules! address_reads {
         use sqlx::{Pool, query_as};
 
         use crate::{
-            model::{Address, AddressTaken, FunctionName},
+            model::{AddressTaken, FunctionName, HttpSpec},
             store::{
                 ActiveFunction,
                 reads::functions::active_functions,
@@ -34,14 +34,14 @@ macro_rules! address_reads {
         pub async fn taken_address(
             pool: &Reader,
             name: &FunctionName,
-            addresses: &[Address],
+            http: &HttpSpec,
         ) -> sqlx::Result<Option<AddressTaken>> {
             let found: Option<TakenRow> = query_as(taken!($dialect))
-                .bind(json(&addresses)?)
+                .bind(json(&http.addresses())?)
                 .bind(name.as_str())
                 .fetch_optional(pool)
                 .await?;
-            found.map(address_taken).transpose()
+            found.map(|found| address_taken(found, http)).transpose()
         }
     };
 }

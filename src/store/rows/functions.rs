@@ -4,7 +4,7 @@ use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 
 use super::{Id, from_json, parse, revision, time};
 use crate::{
-    model::{Address, AddressTaken, Function, FunctionId, InstanceId, ManagerId, Revision},
+    model::{Address, AddressTaken, Function, FunctionId, HttpSpec, InstanceId, ManagerId, Revision},
     store::{ActiveFunction, NamedBundle, ReportedInstance, row::row},
 };
 
@@ -124,10 +124,12 @@ impl InstanceRow {
 /// Host, method, path and the name of the function that has the address.
 pub(in crate::store) type TakenRow = (String, String, String, String);
 
+/// `asking` is of the function that is refused.
 pub(in crate::store) fn address_taken(
     (host, method, path, function): TakenRow,
+    asking: &HttpSpec,
 ) -> sqlx::Result<AddressTaken> {
-    let address = Address { host, method, path };
+    let address = asking.in_words(&Address { host, method, path });
     Ok(AddressTaken { function: parse(&function)?, address })
 }
 

@@ -3,7 +3,7 @@
 use sqlx::{SqliteConnection, query, query_as};
 
 use crate::{
-    model::{FunctionName, FunctionSpec, HttpSpec},
+    model::{FunctionName, FunctionSpec},
     store::{
         failure::Failure,
         rows::{Id, TakenRow, address_taken, json},
@@ -19,10 +19,8 @@ pub async fn replace(
     spec: &FunctionSpec,
 ) -> Result<(), Failure> {
     query("DELETE FROM addresses WHERE function_id = $1").bind(function).execute(&mut *tx).await?;
-    let addresses = spec.http.as_ref().map(HttpSpec::addresses).unwrap_or_default();
-    if addresses.is_empty() {
-        return Ok(());
-    }
+    let Some(http) = &spec.http else { return Ok(()) };
+    let addresses = http.addresses();
     let wanted = json(&addresses)?;
     // Without `WHERE`, SQLite takes `ON` for that of a join.
     let inserted = query(concat!(
@@ -41,5 +39,5 @@ pub async fn replace(
     // Nothing else writes meanwhile.
     let found: TakenRow =
         query_as(taken!(sqlite)).bind(wanted.as_str()).bind(name.as_str()).fetch_one(&mut *tx).await?;
-    Err(Failure::AddressTaken(address_taken(found)?))
+    Err(Failure::AddressTaken(address_taken(found, http)?))
 }

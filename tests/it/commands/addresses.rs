@@ -6,7 +6,10 @@ use cloudfunc::app::Role;
 
 use crate::{
     on_stack,
-    support::{eventually, platform::TestPlatform},
+    support::{
+        eventually,
+        platform::{Stack, TestPlatform},
+    },
 };
 
 on_stack! {
@@ -67,8 +70,10 @@ async fn a_deploy_and_a_rollback_name_the_addresses_and_a_command_that_the_funct
     assert!(!stderr.contains(NOTICE), "it is not open since now: {stderr}");
 
     let (stdout, stderr) = deploy(platform, "closed").await;
-    let at = format!("http://app.example:{}/users/{{id}}", gateway.port());
-    assert_eq!(stdout, format!("deployed closed, revision 1\n{at}  any method, with a token\n"));
+    assert_eq!(
+        stdout,
+        "deployed closed, revision 1\nhttp://app.example/users/{id}  any method, with a token\n"
+    );
     let end = "\nnext: cloudfunc invoke closed --method GET --path /users/ID\n";
     assert!(stderr.ends_with(end) && !stderr.contains("auth"), "{stderr}");
     let (_, stdout, stderr) = platform.cli(&["rollback", "closed", "--to", "1"]).await;
@@ -82,7 +87,7 @@ async fn several_deploys_name_the_addresses_of_each(platform: &TestPlatform) {
     let (code, _, stderr) = platform.cli(&["deploy", path]).await;
     assert_eq!(code, 0, "{stderr}");
     for said in [
-        format!("deployed closed, revision 1\nhttp://app.example:{}/users/{{id}}  any", gateway.port()),
+        "deployed closed, revision 1\nhttp://app.example/users/{id}  any".to_owned(),
         format!("http://{gateway}/hooks  POST, PUT, open to everybody\n{NOTICE}\n"),
     ] {
         assert!(stderr.contains(&said), "{stderr}");
@@ -146,4 +151,32 @@ async fn a_handler_is_sent_a_request_whose_path_and_status_are_seen_afterwards(p
     })
     .await;
     assert!(end.ends_with(", PUT /hooks/a 201]"), "{end}");
+}
+
+#[tokio::test]
+async fn addresses_are_at_the_public_port_where_there_is_one() {
+    let test = "commands::addresses::addresses_are_at_the_public_port_where_there_is_one";
+    let change = |platform: &mut cloudfunc::settings::Platform| {
+        platform.addresses.public = Some("127.0.0.1:0".parse().unwrap());
+    };
+    let Some(platform) = TestPlatform::start_with(Stack::LIGHT, test, change).await else { return };
+    let gateway = platform.address(Role::Gateway);
+    let public = platform.platform.addresses.public.unwrap();
+    let health = cloudfunc::http::client().unwrap().get(format!("http://{gateway}/healthz"));
+    let health: serde_json::Value = health.send().await.unwrap().json().await.unwrap();
+    assert_eq!(health["public_url"], format!("http://{public}"));
+
+    let (stdout, stderr) = deploy(&platform, "open").await;
+    let address = format!("\nhttp://{public}/hooks  POST, PUT, open to everybody\n");
+    assert!(stdout.ends_with(&address), "{stdout}");
+    let next = format!("\nnext: curl --data '{{}}' http://{public}/hooks\n");
+    assert!(stderr.ends_with(&next), "{stderr}");
+    let (_, open, _) = platform.cli(&["show", "open"]).await;
+    for row in [
+        format!("address       http://{public}/hooks"),
+        format!("by name       http://{gateway}/f/open/"),
+    ] {
+        assert!(open.lines().any(|line| line == row), "{row}\n{open}");
+    }
+    platform.stop().await;
 }

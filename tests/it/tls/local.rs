@@ -44,12 +44,16 @@ async fn commands_of_the_same_host_need_no_flags() {
 
     // A certificate that is about to end, or has ended, is warned of, and commands go on.
     pem.put("expired");
-    crate::support::eventually("the gateway shows the other certificate", async || {
+    let shown = crate::support::eventually("the gateway shows the other certificate", async || {
         let status = home.run(&["status"]).await;
         let warning = "warning: the certificate of the gateway has expired at 2020-02-01T00:00:00Z\n";
-        (status.code == Some(0) && status.stderr == warning).then_some(())
+        (status.code == Some(0) && status.stderr == warning).then_some(status.stdout)
     })
     .await;
+    assert!(
+        shown.contains("\ntls        the certificate has expired, at 2020-02-01T00:00:00Z\n"),
+        "{shown}"
+    );
     assert_eq!(home.run(&["invoke", "hello_fn"]).await.ok(), "Hello World!");
     let doctor = home.run(&["doctor", "--json"]).await;
     let shown = "the certificate that the gateway shows, of ";
@@ -114,7 +118,7 @@ async fn a_gateway_that_cannot_be_safe_is_not_started() {
          hint: name a file that this user can read\n"
     );
     let alone = refused(&["--tls-cert", &cert]).await;
-    assert_eq!(alone, "error: --tls-cert is given without --tls-key\n");
+    assert_eq!(alone, "error: --tls-cert is given without --tls-key\nhint: give both, or neither\n");
     pem.put("first");
     pem.put_certificate("second");
     let key = pem.files().key.display().to_string();

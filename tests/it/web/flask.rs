@@ -3,7 +3,7 @@
 use cloudfunc::settings::Platform;
 use reqwest::{Client, StatusCode, redirect::Policy};
 
-use super::{public, start};
+use super::{bytes, public, sha256, start};
 use crate::{examples::shop, packages::on, support::platform::Stack};
 
 on! {
@@ -60,7 +60,8 @@ async fn flask_sends_files_by_ranges_and_sets_cookies(stack: Stack, test: &str) 
         (whole.status(), &whole.headers()["etag"]),
         (StatusCode::OK, &"\"one\"".parse().unwrap())
     );
-    assert_eq!(whole.bytes().await.unwrap().len(), 1 << 20);
+    let file: Vec<u8> = (0..=255).cycle().take(1 << 20).collect();
+    assert_eq!(sha256(&whole.bytes().await.unwrap()), sha256(&file));
     let piece = client.get(url("/app/file")).header("range", "bytes=254-257").send().await.unwrap();
     assert_eq!(piece.status(), StatusCode::PARTIAL_CONTENT);
     assert_eq!(piece.headers()["content-range"], "bytes 254-257/1048576");
@@ -75,10 +76,10 @@ async fn flask_sends_files_by_ranges_and_sets_cookies(stack: Stack, test: &str) 
         (StatusCode::OK, &"1048576".parse().unwrap())
     );
 
-    let bytes = vec![b'x'; 5 * 1024 * 1024];
-    let sent = client.post(url("/app/upload")).body(bytes).send().await.unwrap();
+    let bytes = bytes(5 * 1024 * 1024);
+    let sent = client.post(url("/app/upload")).body(bytes.clone()).send().await.unwrap();
     let sent: serde_json::Value = sent.json().await.unwrap();
-    assert_eq!(sent["bytes"], 5 * 1024 * 1024);
+    assert_eq!(sent, serde_json::json!({ "bytes": bytes.len(), "sha256": sha256(&bytes) }));
 
     let login = client.get(url("/app/login")).send().await.unwrap();
     assert_eq!(

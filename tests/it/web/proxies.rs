@@ -1,14 +1,15 @@
 //! nginx and Caddy in front of a platform, with TLS: configured as docs/http.md says.
 
-use std::{fs, path::Path, process::Command, time::Duration};
+use std::{fs, net::SocketAddr, path::Path, process::Command, time::Duration};
 
 use cloudfunc::settings::Platform;
 use reqwest::{Certificate, Client, StatusCode, redirect::Policy};
 use serde_json::json;
 
-use super::start;
+use super::{bytes, hexadecimal, sha256, start};
 use crate::{
     access::tls_provider::authority,
+    documents::markdown::page,
     interfaces::free_port,
     support::{
         eventually,
@@ -34,9 +35,9 @@ def handler(event):
         return {"statusCode": 301, "headers": {"Location": "/site/new"}}
     if path == "/site/login":
         return {"statusCode": 200, "cookies": ["a=1; Path=/", "b=2; Secure"], "body": "in"}
-    return {"bytes": len(raw), "cookies": event.get("cookies"), "host": event["headers"]["host"],
-            "proto": event["headers"]["x-forwarded-proto"], "for": event["headers"]["x-forwarded-for"],
-            "from": event["requestContext"]["http"]["sourceIp"]}
+    forwarded = {name: value for name, value in event["headers"].items() if "forwarded" in name}
+    return {"sha256": hashlib.sha256(raw).hexdigest(), "cookies": event.get("cookies"), "host": event["headers"]["host"],
+            "forwarded": forwarded, "from": event["requestContext"]["http"]["sourceIp"]}
 "#;
 
 const MANIFEST: &str = "[http]\npath = \"/site/{rest+}\"\nauth = \"none\"\n";
@@ -53,23 +54,27 @@ fn tls(file: &str) -> String {
     format!("{}/tests/it/access/tls/{file}", env!("CARGO_MANIFEST_DIR"))
 }
 
-fn nginx_server(folder: &Path, port: u16, to: std::net::SocketAddr) -> String {
-    let (certificate, key) = (tls("server.pem"), folder.join("key.pem").display().to_string());
-    format!(
-        "server {{
-            listen 127.0.0.1:{port} ssl;
-            ssl_certificate {certificate};
-            ssl_certificate_key {key};
-            client_max_body_size 6m;
-            location / {{
-                proxy_pass http://{to};
-                proxy_http_version 1.1;
-                proxy_buffering off;
-                proxy_set_header Host $http_host;
-                proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-                proxy_set_header X-Forwarded-Proto $scheme;
-            }}
-        }}\n"
+/// The block of docs/http.md that begins like this, with what is another on this machine: each part stands in it once.
+fn documented(begins: &str, parts: &[(&str, String)]) -> String {
+    let page = page("docs/http.md");
+    let blocks: Vec<&str> = page.blocks("text").filter(|block| block.starts_with(begins)).collect();
+    let [block] = blocks[..] else { panic!("not one that begins with {begins}: {blocks:?}") };
+    parts.iter().fold(block.to_owned(), |block, (part, here)| {
+        assert_eq!(block.matches(part).count(), 1, "{part} in:\n{block}");
+        block.replace(part, here)
+    })
+}
+
+fn nginx_server(folder: &Path, port: u16, to: SocketAddr) -> String {
+    let key = folder.join("key.pem").display().to_string();
+    documented(
+        "server {",
+        &[
+            ("127.0.0.1:8080", to.to_string()),
+            ("listen 443 ", format!("listen 127.0.0.1:{port} ")),
+            ("/etc/ssl/app.example.com.pem", tls("server.pem")),
+            ("/etc/ssl/app.example.com.key", key),
+        ],
     )
 }
 
@@ -89,9 +94,13 @@ fn nginx(folder: &Path, servers: &str) -> Command {
     command
 }
 
-fn caddy_site(folder: &Path, port: u16, to: std::net::SocketAddr) -> String {
+fn caddy_site(folder: &Path, port: u16, to: SocketAddr) -> String {
     let (certificate, key) = (tls("server.pem"), folder.join("key.pem").display().to_string());
-    format!("https://127.0.0.1:{port} {{\n\ttls {certificate} {key}\n\treverse_proxy {to}\n}}\n")
+    let address = format!("https://127.0.0.1:{port} {{\n    tls {certificate} {key}\n");
+    documented(
+        "app.example.com {\n",
+        &[("127.0.0.1:8080", to.to_string()), ("app.example.com {\n", address)],
+    )
 }
 
 fn caddy(folder: &Path, sites: &str) -> Command {
@@ -103,7 +112,7 @@ fn caddy(folder: &Path, sites: &str) -> Command {
     command
 }
 
-type Site = fn(&Path, u16, std::net::SocketAddr) -> String;
+type Site = fn(&Path, u16, SocketAddr) -> String;
 type Start = fn(&Path, &str) -> Command;
 
 fn begin(platform: &TestPlatform, site: Site, start: Start) -> Proxy {
@@ -153,15 +162,28 @@ async fn a_site_behind(test: &str, site: Site, begin_with: Start) {
     let login = client.get(url("/site/login")).send().await.unwrap();
     let cookies = login.headers().get_all("set-cookie").iter().map(|value| value.to_str().unwrap());
     assert_eq!(cookies.collect::<Vec<_>>(), ["a=1; Path=/", "b=2; Secure"]);
+    // What a client says of other proxies is not believed.
+    let forged = [
+        ("x-forwarded-host", "evil.example"),
+        ("x-forwarded-port", "1"),
+        ("x-forwarded-prefix", "/evil"),
+        ("x-forwarded-proto", "http"),
+        ("forwarded", "for=203.0.113.9"),
+    ];
     let upload = client.post(url("/site/upload")).header("content-type", "application/octet-stream");
-    let upload = upload.header("cookie", "a=1; b=2").body(vec![7; 5 * 1024 * 1024]);
+    let upload = forged.into_iter().fold(upload, |upload, (name, value)| upload.header(name, value));
+    let bytes = bytes(5 * 1024 * 1024);
+    let upload = upload.header("cookie", "a=1; b=2").body(bytes.clone());
     let seen: serde_json::Value = upload.send().await.unwrap().json().await.unwrap();
     let host = format!("127.0.0.1:{}", proxy.public);
-    let expected = json!({ "bytes": 5 * 1024 * 1024, "cookies": ["a=1", "b=2"], "host": host, "proto": "https",
-        "from": "127.0.0.1" });
-    for (key, value) in expected.as_object().unwrap() {
-        assert_eq!(&seen[key], value, "{seen}");
-    }
+    let forwarded = json!({
+        "x-forwarded-for": "127.0.0.1, 127.0.0.1", "x-forwarded-host": host,
+        "x-forwarded-port": proxy.public.to_string(), "x-forwarded-proto": "https",
+    });
+    let expected = json!({
+        "sha256": sha256(&bytes), "cookies": ["a=1", "b=2"], "host": host, "forwarded": forwarded, "from": "127.0.0.1",
+    });
+    assert_eq!(seen, expected);
     the_command_line(&platform, proxy.gateway).await;
     platform.stop().await;
 }
@@ -200,13 +222,8 @@ async fn the_command_line(platform: &TestPlatform, port: u16) {
 }
 
 fn hmac(key: &[u8], body: &[u8]) -> String {
-    use std::fmt::Write as _;
     let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, key);
-    let mut text = "sha256=".to_owned();
-    for byte in ring::hmac::sign(&key, body).as_ref() {
-        write!(text, "{byte:02x}").unwrap();
-    }
-    text
+    format!("sha256={}", hexadecimal(ring::hmac::sign(&key, body).as_ref()))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
