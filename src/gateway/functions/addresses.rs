@@ -35,6 +35,8 @@ pub struct Target {
     pub function: Arc<HttpFunction>,
     /// Its method and its pattern, such as `POST /users/{id}`; `ANY` for all methods.
     pub route: String,
+    /// [`HttpSpec::rules`](crate::model::HttpSpec::rules) of its function.
+    pub rules: u64,
     pattern: PathPattern,
 }
 
@@ -142,6 +144,7 @@ impl Table {
         };
         let all = [ALL_METHODS.to_owned()];
         let methods = if spec.methods.is_empty() { &all[..] } else { &spec.methods[..] };
+        let rules = spec.rules();
         for pattern in &spec.paths {
             let entries = tree.entries(pattern);
             for method in methods {
@@ -150,7 +153,8 @@ impl Table {
                 }
                 let shown = if method == ALL_METHODS { "ANY" } else { method };
                 let route = format!("{shown} {pattern}");
-                let target = Target { function: function.clone(), route, pattern: pattern.clone() };
+                let target =
+                    Target { function: function.clone(), route, rules, pattern: pattern.clone() };
                 entries.push((method.clone(), Arc::new(target)));
             }
         }

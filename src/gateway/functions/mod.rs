@@ -213,6 +213,7 @@ impl Gateway {
             at_ms: self.clock.now().as_millisecond(),
             route: None,
             parameters: [].into(),
+            rules: None,
         };
         Ok(Some(HttpRequest { arrival: Some(Box::new(arrival)), ..request }))
     }

@@ -271,6 +271,7 @@ impl Port {
             at_ms: self.gateway.clock.now().as_millisecond(),
             route: aim.target.as_ref().map(|target| target.route.clone()),
             parameters: parameters.unwrap_or_default(),
+            rules: aim.target.as_ref().map(|target| target.rules),
         }
     }
 }
