@@ -49,6 +49,9 @@ pub fn of_store(error: &store::Error) -> Problem {
         store::Error::Conflict(text) => Problem::new(code::CONFLICT, text.clone()),
         store::Error::AddressTaken(taken) => Problem::new(code::ADDRESS_TAKEN, taken.to_string())
             .hint("choose another path, method or host in [http], or delete the other function first"),
+        store::Error::AddressesHeld => {
+            Problem::new(code::UNAVAILABLE, error.to_string()).retry_after(1).hint(DONE_NOTHING)
+        }
         store::Error::Missing(text) => {
             Problem::new(code::REVISION_NOT_FOUND, format!("{text} is not there"))
         }
@@ -71,6 +74,9 @@ pub fn of_store(error: &store::Error) -> Problem {
     }
 }
 
+/// The hint where others have to end first.
+const DONE_NOTHING: &str = "nothing was changed: repeat it in a moment";
+
 /// The hint where something may have been done.
 const LOOK_FIRST: &str = "list what is there before you repeat it: it may have been done";
 
@@ -90,6 +96,18 @@ impl From<queue::Error> for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_change_that_others_hold_up_can_be_repeated() {
+        let problem = of_store(&store::Error::AddressesHeld);
+        let of = (problem.code.as_str(), problem.status, problem.retry_after, problem.retry_safe);
+        assert_eq!(of, ("unavailable", 503, Some(1), true));
+        let detail =
+            "another function's addresses are being changed or deleted, which takes longer than usual";
+        assert_eq!(problem.detail, detail);
+        assert_eq!(problem.hint.as_deref(), Some("nothing was changed: repeat it in a moment"));
+        assert!(store::Error::AddressesHeld.is_transient());
+    }
 
     #[test]
     fn what_may_have_been_done_is_told_with_a_hint_to_look_first() {

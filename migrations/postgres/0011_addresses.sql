@@ -1,6 +1,5 @@
 -- The addresses of the functions' active revisions, so that no two functions get the same. host is empty for every host, and
--- method is * for every method. They are written when a revision becomes active; a program that does not know this table leaves
--- those of the revision before.
+-- method is * for every method. They are written when a revision becomes active.
 CREATE TABLE addresses (
     host        text NOT NULL,
     method      text NOT NULL,

@@ -311,6 +311,7 @@ mod tests {
                 at_ms: 1,
                 route: None,
                 parameters: [("a".to_owned(), "b".repeat(1000))].into(),
+                rules: None,
             });
             let http = Some(HttpRequest { arrival: arrival.map(Box::new), ..HttpRequest::default() });
             let mut headers = HeaderMap::new();

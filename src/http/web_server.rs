@@ -327,6 +327,7 @@ mod tests {
             at_ms: 1,
             route: Some("ANY /users/{id}".to_owned()),
             parameters,
+            rules: Some(u64::MAX),
         };
         let request = HttpRequest { arrival: Some(Box::new(arrival)), ..HttpRequest::default() };
         let mut written = HeaderMap::new();

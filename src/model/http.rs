@@ -39,6 +39,11 @@ pub struct Arrival {
     /// The parameters of the pattern, percent-decoded, by their names.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parameters: BTreeMap<String, String>,
+    /// [`HttpSpec::rules`](super::HttpSpec::rules) of the `[http]` that has let it in at an address. From the gateway to the
+    /// scheduler only, which takes it out: neither a function nor a record has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(skip))]
+    pub rules: Option<u64>,
 }
 
 /// The way by which a request has come to its function.

@@ -64,6 +64,14 @@ pub struct Address {
 }
 
 impl HttpSpec {
+    /// Returns a number that is another one for other addresses, callers or limits: the first 8 bytes of the SHA-256 of its JSON.
+    pub fn rules(&self) -> u64 {
+        use sha2::Digest as _;
+        let json = serde_json::to_vec(self).expect("it is plain data");
+        let digest: [u8; 32] = sha2::Sha256::digest(&json).into();
+        u64::from_be_bytes(std::array::from_fn(|index| digest[index]))
+    }
+
     /// Returns its addresses in order, each once.
     pub fn addresses(&self) -> Vec<Address> {
         let all = [ALL_METHODS.to_owned()];
@@ -155,6 +163,24 @@ mod tests {
             of(spec(&["/"], &["POST"], Some("h.example"))),
             ["POST at / of host h.example belongs to the function 'other'"]
         );
+    }
+
+    #[test]
+    fn rules_are_told_apart_by_everything_that_they_say() {
+        let usual = spec(&["/a"], &[], None);
+        // Of `{"paths":["/a"],"auth":"token"}`; gateway and scheduler may be two processes.
+        assert_eq!(usual.rules(), 0xb7cc_87be_284a_f004);
+        let others = [
+            spec(&["/b"], &[], None),
+            spec(&["/a"], &["GET"], None),
+            spec(&["/a"], &[], Some("h.example")),
+            HttpSpec { auth: HttpAuth::None, ..usual.clone() },
+            HttpSpec { cors: vec!["*".to_owned()], ..usual.clone() },
+            HttpSpec { max_body: 1, ..usual.clone() },
+        ];
+        for other in others {
+            assert_ne!(other.rules(), usual.rules(), "{other:?}");
+        }
     }
 
     #[test]

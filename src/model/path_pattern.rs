@@ -201,8 +201,16 @@ fn is_plain(byte: u8) -> bool {
 impl TryFrom<String> for PathPattern {
     type Error = UnfitPattern;
 
+    /// Reads a stored pattern, which a version with other limits and other paths of its own may have accepted: only what
+    /// [`segments`](Self::segments) and their matching need is checked. Manifests are parsed, and checked in full.
     fn try_from(text: String) -> Result<Self, UnfitPattern> {
-        text.parse()
+        let Some(rest) = text.strip_prefix('/') else { return Err(UnfitPattern::NoSlash) };
+        let (before_last, _) = rest.rsplit_once('/').unwrap_or_default();
+        let early = before_last.split('/').find(|part| matches!(segment(part), Segment::Rest(_)));
+        match early.map(str::to_owned) {
+            Some(part) => Err(UnfitPattern::NotLast(part)),
+            None => Ok(Self(text)),
+        }
     }
 }
 
@@ -236,6 +244,25 @@ mod tests {
         let root: PathPattern = "/".parse().unwrap();
         assert_eq!((root.segments().count(), root.key()), (0, "/".to_owned()));
         assert_eq!(serde_json::to_string(&pattern).unwrap(), "\"/users/{id}/files/{rest+}\"");
+    }
+
+    #[test]
+    fn a_pattern_that_another_version_has_stored_is_read_whatever_is_reserved_or_too_long_today() {
+        let read = |text: &str| serde_json::from_value::<PathPattern>(text.into());
+        let long = format!("/{}", "a".repeat(513));
+        for text in ["/v1/functions", "/f", "/a//b", "/a/", "/../a b", "/{}", "/{a}/{a}", &long] {
+            assert!(text.parse::<PathPattern>().is_err(), "{text}");
+            let pattern = read(text).unwrap();
+            assert_eq!(pattern.as_str(), text);
+            assert_eq!(pattern.segments().count(), text.matches('/').count());
+        }
+        for (text, reason) in [
+            ("", "a path begins with `/`"),
+            ("a", "a path begins with `/`"),
+            ("/{a+}/b", "`{a+}` takes all segments that follow, and has to be the last one"),
+        ] {
+            assert_eq!(read(text).unwrap_err().to_string(), reason, "{text}");
+        }
     }
 
     #[test]

@@ -35,10 +35,12 @@ use crate::{
     store::{self, ActiveFunction},
 };
 
-/// The longest time that a change waits for the gateway of this host.
+/// The longest time that a change waits for a read of its function, and then for the gateway of this host.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// A gateway that has not asked for so long is not waited for: one that follows asks again after [`LONGEST_WAIT`].
 const ASKED_LATELY: Duration = Duration::from_secs(30);
+/// The number of generations for which a function that has no addresses any more is known as changed.
+const REMEMBERED: u64 = 1_000;
 /// Changed functions that are read one by one; of more, all functions with addresses are read together.
 const MOST_DUE: usize = 100;
 /// Pauses between attempts to read.
@@ -61,6 +63,8 @@ struct Functions {
     /// 0 until they are read for the first time.
     generation: u64,
     by_id: HashMap<FunctionId, HttpFunction>,
+    /// The generations that changes of functions with addresses have made: the last one of each.
+    changed: HashMap<FunctionId, u64>,
 }
 
 /// The questions of the gateway.
@@ -68,7 +72,7 @@ struct Functions {
 struct Gateway {
     /// The time of its last question.
     asked: Option<Instant>,
-    /// The newest generation that it has asked with; 0 where it knows none of this process.
+    /// The generation that it has asked with last; 0 where it knows none of this process.
     generation: u64,
 }
 
@@ -134,32 +138,41 @@ impl Addressed {
             let is_another = functions.generation == 0 || functions.by_id != all;
             if is_another {
                 functions.generation += 1;
-                functions.by_id = all;
+                let generation = functions.generation;
+                let before = std::mem::replace(&mut functions.by_id, all);
+                let by_id = &functions.by_id;
+                let all = before.keys().chain(by_id.keys());
+                let changed = all.filter(|id| before.get(*id) != by_id.get(*id));
+                functions.changed.extend(changed.map(|id| (*id, generation)));
             }
+            let (by_id, now) = (&functions.by_id, functions.generation);
+            functions.changed.retain(|id, at| by_id.contains_key(id) || *at + REMEMBERED > now);
             is_another
         });
     }
 
     /// Enters a function as it was read; none where it is gone or has no addresses. Before all of them were read, that waits for
-    /// them.
-    fn set(&self, id: FunctionId, function: Option<HttpFunction>) {
+    /// them. Returns the generation that its last change has made, which an earlier read may have entered; none for one that has
+    /// had no addresses.
+    fn set(&self, id: FunctionId, function: Option<HttpFunction>) -> Option<u64> {
         self.functions.send_if_modified(|functions| {
             if functions.generation == 0 || functions.by_id.get(&id) == function.as_ref() {
                 return false;
             }
             functions.generation += 1;
+            functions.changed.insert(id, functions.generation);
             match function {
                 Some(function) => functions.by_id.insert(id, function),
                 None => functions.by_id.remove(&id),
             };
             true
         });
+        self.functions.borrow().changed.get(&id).copied()
     }
 
-    /// Waits until the gateway of this host uses the functions as they are now: for at most [`PATIENCE`], and not at all for one
-    /// that does not follow them.
-    pub async fn used_by_gateway(&self) {
-        let generation = self.functions.borrow().generation;
+    /// Waits until the gateway of this host uses this generation: for at most [`PATIENCE`], and not at all for one that does not
+    /// follow them.
+    pub async fn used_by_gateway(&self, generation: u64) {
         let mut gateway = self.gateway.subscribe();
         let asked = gateway.borrow().asked;
         if asked.is_none_or(|asked| asked.elapsed() >= ASKED_LATELY) {
@@ -175,13 +188,13 @@ impl Addressed {
     }
 
     /// Notes that the gateway uses the generation `known`, waits for another one, for at most [`LONGEST_WAIT`] and not beyond
-    /// `stop`, and returns it. None while the functions could not be read.
-    async fn after(&self, known: Option<Known>, stop: &CancellationToken) -> Option<HttpFunctions> {
+    /// `stop`, and returns it.
+    async fn after(&self, known: Option<Known>, stop: &CancellationToken) -> Answer<HttpFunctions> {
         let known = known.filter(|known| known.process == self.process);
         let known = known.map_or(0, |known| known.generation);
         self.gateway.send_modify(|gateway| {
             gateway.asked = Some(Instant::now());
-            gateway.generation = gateway.generation.max(known);
+            gateway.generation = known;
         });
         let mut functions = self.functions.subscribe();
         let changed = async {
@@ -192,9 +205,13 @@ impl Addressed {
             () = tokio::time::sleep(LONGEST_WAIT) => {}
             () = stop.cancelled() => {}
         }
-        self.now(known)
+        self.now(known).ok_or_else(|| {
+            let detail = "the functions with addresses could not be read yet";
+            Problem::new(code::UNAVAILABLE, detail).retry_after(1).into()
+        })
     }
 
+    /// None while the functions could not be read.
     fn now(&self, known: u64) -> Option<HttpFunctions> {
         let now = self.functions.borrow();
         let (process, generation) = (self.process, now.generation);
@@ -208,12 +225,18 @@ impl Addressed {
 }
 
 impl Registry {
-    /// Reads a function that has changed, and enters it. If it cannot be read, that is done later.
-    pub async fn enter_http_function(&self, function: FunctionId) {
-        if let Err(error) = self.read_http_function(function).await {
-            tracing::debug!(error = %chain(&error), "the addresses of a changed function are read later");
-            self.addressed.may_have_changed(function);
+    /// Reads a function that has changed, and enters it. Returns the generation that the change has made; none for one that has
+    /// had no addresses, and where the store does not answer within [`PATIENCE`], so that it is read later.
+    pub async fn enter_http_function(&self, function: FunctionId) -> Option<u64> {
+        match tokio::time::timeout(PATIENCE, self.read_http_function(function)).await {
+            Ok(Ok(generation)) => return generation,
+            Ok(Err(error)) => {
+                tracing::debug!(error = %chain(&error), "the addresses of a changed function are read later");
+            }
+            Err(_) => tracing::debug!("the addresses of a changed function are read later"),
         }
+        self.addressed.may_have_changed(function);
+        None
     }
 
     /// Reads the functions that have changed, and each minute all; does not return.
@@ -254,16 +277,23 @@ impl Registry {
             return Ok(());
         }
         for function in &due.some {
-            self.read_http_function(*function).await?;
+            match self.read_http_function(*function).await {
+                // Otherwise no other one would be read. The next reading of all leaves it out if it cannot be read.
+                Err(error) if !error.is_transient() => {
+                    tracing::error!(%function, error = %chain(&error), "the addresses of a changed function cannot be read");
+                }
+                read => {
+                    read?;
+                }
+            }
         }
         Ok(())
     }
 
-    async fn read_http_function(&self, function: FunctionId) -> Result<(), store::Error> {
+    async fn read_http_function(&self, function: FunctionId) -> Result<Option<u64>, store::Error> {
         let _reading = self.addressed.reading.lock().await;
         let active = self.store.active_function(function).await?;
-        self.addressed.set(function, active.and_then(http_function));
-        Ok(())
+        Ok(self.addressed.set(function, active.and_then(http_function)))
     }
 }
 
@@ -275,11 +305,7 @@ fn http_function(ActiveFunction { function, revision }: ActiveFunction) -> Optio
 /// `GET /internal/v1/http-functions`: the functions, with `process` and `generation` as soon as they are another generation.
 pub async fn list(State(registry): State<Arc<Registry>>, uri: Uri) -> Answer<Json<HttpFunctions>> {
     let known = known(&uri)?;
-    let functions = registry.addressed.after(known, &registry.stop).await.ok_or_else(|| {
-        let detail = "the functions with addresses could not be read yet";
-        Problem::new(code::UNAVAILABLE, detail).retry_after(1)
-    })?;
-    Ok(Json(functions))
+    registry.addressed.after(known, &registry.stop).await.map(Json)
 }
 
 #[cfg(test)]

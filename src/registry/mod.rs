@@ -167,8 +167,7 @@ impl Registry {
                 return self.broadcast(change).await;
             }
         };
-        self.enter_http_function(function).await;
-        self.broadcast(change).await;
+        let (addresses, ()) = tokio::join!(self.enter_http_function(function), self.broadcast(change));
         const PATIENCE: Duration = Duration::from_secs(2);
         let path = format!("/internal/v1/refresh?function={function}");
         let refresh = self.peers.scheduler.send(Method::POST, &path, HeaderMap::new(), Body::empty());
@@ -179,7 +178,9 @@ impl Registry {
         if !is_told {
             tracing::debug!("this host's scheduler was not told; it hears the broadcast");
         }
-        self.addressed.used_by_gateway().await;
+        if let Some(generation) = addresses {
+            self.addressed.used_by_gateway(generation).await;
+        }
     }
 
     /// Tells all roles of all hosts of a change. It does not fail: what does not hear of it finds out later by itself.

@@ -3,14 +3,14 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use super::sync::slots::SyncSlots;
 use crate::{
-    model::{FunctionId, FunctionName, Interface, RateLimit, Revision, RevisionNumber},
+    model::{FunctionId, FunctionName, HttpSpec, Interface, RateLimit, Revision, RevisionNumber},
     rate_limiter::RateLimiter,
 };
 
@@ -27,6 +27,8 @@ pub struct CachedFunction {
     pub load_limit: Duration,
     /// The most sync and async invocations each at one manager at the same time.
     pub places: u32,
+    /// [`HttpSpec::rules`] of its `[http]`; none where it has no addresses.
+    pub rules: Option<u64>,
     /// Counts its calls; none where its manifest has no limit. It is another one only when the limit is.
     rate: Option<Arc<RateLimiter>>,
     load: Arc<Load>,
@@ -37,6 +39,7 @@ pub struct CachedFunction {
 struct Load {
     in_flight: AtomicU32,
     declared: AtomicBool,
+    readings: AtomicU64,
     slots: SyncSlots,
 }
 
@@ -76,6 +79,7 @@ impl CachedFunction {
             timeout: revision.spec.timeout,
             load_limit: revision.spec.load_limit(),
             places: revision.spec.scaling.places(),
+            rules: revision.spec.http.as_ref().map(HttpSpec::rules),
             rate,
             load: before.map(|before| before.load.clone()).unwrap_or_default(),
         }
@@ -97,6 +101,16 @@ impl CachedFunction {
     /// Where it waits until the managers can take it.
     pub fn slots(&self) -> &SyncSlots {
         &self.load.slots
+    }
+
+    /// Returns the number of readings that were begun for a request under other rules.
+    pub fn readings(&self) -> u64 {
+        self.load.readings.load(Ordering::Relaxed)
+    }
+
+    /// Counts one more of them.
+    pub fn begin_reading(&self) {
+        self.load.readings.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Whether the function's queues were declared by this process.
@@ -124,6 +138,7 @@ impl CachedFunction {
             timeout: Duration::from_secs(1),
             load_limit: Duration::from_secs(1),
             places: 1,
+            rules: None,
             rate: None,
             load: Arc::default(),
         }

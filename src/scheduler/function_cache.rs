@@ -76,6 +76,41 @@ impl FunctionCache {
         })
     }
 
+    /// Finds the function of a request that was let in by an `[http]` with this number of its [rules](CachedFunction::rules); none
+    /// for all other calls. A revision with another `[http]` is not given to it: the gateway has checked what that one says. One
+    /// of the two hears of a change first, so the function is read anew before the request is refused.
+    pub async fn find_under(
+        &self,
+        name: &FunctionName,
+        rules: Option<u64>,
+    ) -> Result<Arc<CachedFunction>, Failure> {
+        let known = self.find(name).await?;
+        if rules.is_none() || known.rules == rules {
+            return Ok(known);
+        }
+        if let Ok(read) = tokio::time::timeout(LOOK_UP, self.read_for_all(&known)).await {
+            read?;
+        }
+        let known = self.find(name).await?;
+        if known.rules == rules {
+            return Ok(known);
+        }
+        let detail = format!("the addresses of function '{name}' have just changed");
+        Err(Problem::new(code::UNAVAILABLE, detail).retry_after(1).into())
+    }
+
+    /// Reads a function anew. Of those who want that at the same time, one reads for all.
+    async fn read_for_all(&self, known: &CachedFunction) -> Result<(), store::Error> {
+        let seen = known.readings();
+        let _reading = self.reading.lock().await;
+        // Otherwise another one has begun to read it since.
+        if known.readings() == seen {
+            known.begin_reading();
+            self.read_one(known.id).await?;
+        }
+        Ok(())
+    }
+
     async fn ask(&self, name: &FunctionName) -> Result<Arc<CachedFunction>, Failure> {
         let _reading = self.reading.lock().await;
         // Who was before us may have asked for the same one.
@@ -149,6 +184,11 @@ impl FunctionCache {
     /// Reads this function anew; one that is gone is forgotten.
     pub async fn refresh_one(&self, function: FunctionId) -> Result<(), store::Error> {
         let _reading = self.reading.lock().await;
+        self.read_one(function).await
+    }
+
+    /// Called with the lock on readings.
+    async fn read_one(&self, function: FunctionId) -> Result<(), store::Error> {
         match self.store.active_function(function).await? {
             Some(active) => drop(self.learn(&active.revision)),
             None => {
@@ -242,143 +282,5 @@ async fn refresh_on(scheduler: &Scheduler, mut events: Consumer) -> Result<(), s
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use bytes::Bytes;
-
-    use super::*;
-    use crate::{
-        model::{Code, Digest, FunctionSpec, Interface, Network, Scaling, SecretPlace},
-        store::{Config, NewRevision},
-    };
-
-    fn spec(concurrency: u32, rate_limit: Option<&str>) -> FunctionSpec {
-        FunctionSpec {
-            description: None,
-            code: Code::Image { image: "image".to_owned() },
-            handler: "function.handler".to_owned(),
-            interface: Interface::Protocol,
-            command: Vec::new(),
-            timeout: Duration::from_secs(1),
-            load_timeout: None,
-            memory_bytes: 1 << 20,
-            cpus: 1.0,
-            network: Network::None,
-            env: BTreeMap::new(),
-            build_command: None,
-            scaling: Scaling {
-                idle_timeout: Duration::from_secs(1),
-                max_instances: 1,
-                min_instances: 0,
-                concurrency,
-            },
-            secrets: Vec::new(),
-            rate_limit: rate_limit.map(|limit| limit.parse().unwrap()),
-            http: None,
-            from_source: false,
-        }
-    }
-
-    async fn deploy(store: &dyn Functions, name: &str) -> FunctionId {
-        deploy_spec(store, name, spec(1, None)).await
-    }
-
-    async fn deploy_spec(store: &dyn Functions, name: &str, spec: FunctionSpec) -> FunctionId {
-        let source = Digest::of(b"source");
-        store.put_blob(&source, Bytes::from_static(b"source")).await.unwrap();
-        let revision = NewRevision {
-            name: name.parse().unwrap(),
-            spec,
-            bundle: Some(source.clone()),
-            dependencies: None,
-            source,
-            image: "image".to_owned(),
-        };
-        store.add_revision(revision).await.unwrap().function
-    }
-
-    #[tokio::test]
-    async fn each_manager_is_thought_to_have_a_bounded_number_of_messages_in_hand() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("store.db");
-        let store = crate::store::connect(&Config::Sqlite { path }).await.unwrap();
-        let few = deploy_spec(&*store, "few", spec(4, None)).await;
-        let many = deploy_spec(&*store, "many", spec(600, None)).await;
-        let functions = FunctionCache::new(store.clone());
-        functions.refresh().await.unwrap();
-        functions.set_managers(3);
-        assert_eq!((functions.in_hand(few), functions.in_hand(many)), (Some(24), Some(3000)));
-        assert_eq!(functions.in_hand(FunctionId::new()), None);
-        store.close().await;
-    }
-
-    #[tokio::test]
-    async fn a_change_reads_its_function_and_no_other() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("store.db");
-        let store = crate::store::connect(&Config::Sqlite { path }).await.unwrap();
-        let one = deploy(&*store, "one").await;
-        deploy(&*store, "other").await;
-        let functions = FunctionCache::new(store.clone());
-        functions.refresh().await.unwrap();
-        let revision = |name: &str| {
-            let by_name = functions.by_name.read().unwrap();
-            by_name.get(&name.parse::<FunctionName>().unwrap()).map(|known| known.revision.0)
-        };
-        deploy(&*store, "one").await;
-        deploy(&*store, "other").await;
-        functions.follow(&Change::FunctionChanged { function: one }).await.unwrap();
-        assert_eq!((revision("one"), revision("other")), (Some(2), Some(1)));
-        store.delete_function(&"one".parse().unwrap()).await.unwrap();
-        functions.follow(&Change::FunctionDeleted { function: one }).await.unwrap();
-        assert_eq!((revision("one"), revision("other")), (None, Some(1)));
-        functions.refresh().await.unwrap();
-        assert_eq!(revision("other"), Some(2));
-        store.close().await;
-    }
-
-    #[tokio::test]
-    async fn calls_are_counted_across_revisions_until_the_limit_is_another_one() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("store.db");
-        let store = crate::store::connect(&Config::Sqlite { path }).await.unwrap();
-        let functions = FunctionCache::new(store.clone());
-        let name: FunctionName = "one".parse().unwrap();
-        // Which of so many calls are let in after a deploy with this limit.
-        let after = async |limit: Option<&str>, concurrency: u32, calls: usize| {
-            deploy_spec(&*store, "one", spec(concurrency, limit)).await;
-            functions.refresh().await.unwrap();
-            let known = functions.find(&name).await.unwrap();
-            (0..calls).map(|_| known.check_rate().is_ok()).collect::<Vec<_>>()
-        };
-        assert_eq!(after(None, 1, 3).await, [true, true, true]);
-        assert_eq!(after(Some("2/h"), 1, 3).await, [true, true, false]);
-        assert_eq!(after(Some("2/h"), 2, 1).await, [false], "another revision goes on counting");
-        assert_eq!(after(Some("1/h"), 2, 2).await, [true, false]);
-        assert_eq!(after(None, 2, 1).await, [true]);
-        assert_eq!(after(Some("1/h"), 3, 2).await, [true, false]);
-        store.delete_function(&name).await.unwrap();
-        assert_eq!(after(Some("1/h"), 3, 1).await, [true], "another function of the same name");
-        store.close().await;
-    }
-
-    #[tokio::test]
-    async fn changes_of_secrets_and_tokens_read_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("store.db");
-        let store = crate::store::connect(&Config::Sqlite { path }).await.unwrap();
-        deploy(&*store, "one").await;
-        let functions = FunctionCache::new(store.clone());
-        functions.refresh().await.unwrap();
-        deploy(&*store, "one").await;
-        let place = SecretPlace { function: None, name: "API_KEY".parse().unwrap() };
-        let name = "ci".parse().unwrap();
-        for change in [Change::SecretChanged { place }, Change::TokenChanged { name }] {
-            functions.follow(&change).await.unwrap();
-        }
-        let known = functions.find(&"one".parse().unwrap()).await.unwrap();
-        assert_eq!(known.revision.0, 1);
-        store.close().await;
-    }
-}
+#[path = "function_cache_tests.rs"]
+mod tests;

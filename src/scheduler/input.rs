@@ -128,8 +128,13 @@ fn too_large(function: &FunctionName, length: usize) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::{HeaderMap, HeaderName, HeaderValue};
+
     use super::*;
-    use crate::model::{InvocationId, Mode};
+    use crate::{
+        http::CallRequest,
+        model::{Arrival, ArrivedBy, InvocationId, Mode},
+    };
 
     fn call(content_type: Option<&str>, payload: &'static [u8], http: Option<HttpRequest>) -> Call {
         let mut headers = CallHeaders::default();
@@ -236,6 +241,61 @@ mod tests {
             let detail = "the request's headers have 44006 bytes, over the limit of 24 KiB";
             assert_eq!((problem.status, problem.detail.as_str()), (431, detail));
             assert!(given(Interface::Protocol, with(22_000, list)).await.is_ok(), "as they are");
+        }
+    }
+
+    /// Returns the length of a request in JSON, with one header of this many bytes among others; none if it is refused.
+    async fn in_json(target: &str, byte: u8, bytes: usize) -> Option<usize> {
+        let mut headers = HeaderMap::new();
+        for number in 0..89 {
+            let name = HeaderName::try_from(format!("h{number:02}")).unwrap();
+            headers.insert(name, HeaderValue::from_static(""));
+        }
+        headers.insert("x", HeaderValue::from_bytes(&vec![byte; bytes]).unwrap());
+        let arrival = Arrival {
+            by: ArrivedBy::Address,
+            protocol: "HTTP/1.1".to_owned(),
+            from: "2001:db8:1111:2222:3333:4444:5555:6666".parse().unwrap(),
+            at_ms: 1_700_000_000_000,
+            route: Some("R".repeat(545)),
+            parameters: [("p".to_owned(), "\u{1}".repeat(target.matches("%01").count()))].into(),
+            rules: None,
+        };
+        let named = HttpRequest::named(None, Some(target)).unwrap();
+        let call = CallRequest {
+            id: InvocationId::new(),
+            function: "example".parse().unwrap(),
+            headers,
+            payload: Bytes::new(),
+            http: Some(HttpRequest { arrival: Some(Box::new(arrival)), ..named }),
+        };
+        let call = call.typed().ok()?;
+        let server = CachedFunction::example_of(Interface::Http { port: 8080 });
+        let input = Input::of(&server, call).await.ok()?;
+        let pairs: Vec<_> = input.headers.joined.into_iter().collect();
+        Some(serde_json::to_vec(&(input.http, pairs)).unwrap().len())
+    }
+
+    #[tokio::test]
+    async fn the_largest_request_fits_a_frame_however_its_json_is_escaped() {
+        // The header of a frame, without what else is in it: ids, and the type of the body, each of whose characters is escaped.
+        const ROOM: usize = 64 * 1024 - 1024 - 2 * 1024;
+        let escaped = format!("/{}", "%01".repeat(2730));
+        for target in ["/", &escaped] {
+            for byte in [b'"', b'\\', b'a', 0xe9] {
+                let (mut fits, mut refused) = (0, 64 * 1024);
+                while refused - fits > 1 {
+                    let middle = usize::midpoint(fits, refused);
+                    match in_json(target, byte, middle).await {
+                        Some(length) => {
+                            assert!(length <= ROOM, "{length} bytes of JSON for {middle} of {byte}");
+                            fits = middle;
+                        }
+                        None => refused = middle,
+                    }
+                }
+                assert!(fits > 4096, "{fits}");
+            }
         }
     }
 

@@ -3,10 +3,6 @@
 //! A row of the table `addresses` gives an address to one function; [`Functions`](super::Functions) writes the rows of a function
 //! whenever one of its revisions becomes active, in the same transaction, and its deletion takes them along. The rows are for
 //! that only: which function is reached at an address is said by the active revisions.
-//!
-//! The two differ where a program that does not know the table has made another revision active, during an upgrade of a platform
-//! of several hosts. Until the next change of that function, it may lack rows, so that another function can get its addresses
-//! (then the older function is reached), or have rows that it does not need, so that another function is refused.
 
 use async_trait::async_trait;
 
@@ -17,7 +13,7 @@ use crate::model::{AddressTaken, FunctionName, HttpSpec};
 #[async_trait]
 pub trait Addresses: Send + Sync {
     /// Returns the functions whose active revisions have `[http]`, by name. Every function is looked at, and only these are
-    /// read: some milliseconds for thousands.
+    /// read: some milliseconds for thousands. One that cannot be read is left out, and the log says so.
     async fn http_functions(&self) -> Result<Vec<ActiveFunction>, Error>;
     /// Returns the first of the addresses of `http` that another function than `name` has; none if they are free. It may be another one
     /// a moment later: [`add_revision`](super::Functions::add_revision) decides.

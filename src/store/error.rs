@@ -53,6 +53,9 @@ pub enum Error {
     /// Another function has an address of this one; nothing happened.
     #[error("{0}")]
     AddressTaken(AddressTaken),
+    /// Another change of addresses, or a deletion, has not ended within a few seconds; nothing happened.
+    #[error("another function's addresses are being changed or deleted, which takes longer than usual")]
+    AddressesHeld,
     /// The store holds data that this program cannot read, or refuses the data that it sent.
     #[error("the store at {address} failed")]
     Internal {
@@ -89,7 +92,7 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unavailable { .. } | Self::UnknownFate { .. } => true,
-            Self::Unwritable { .. } | Self::Refused { .. } => true,
+            Self::Unwritable { .. } | Self::Refused { .. } | Self::AddressesHeld => true,
             Self::Missing(_) | Self::Conflict(_) | Self::AddressTaken(_) | Self::Internal { .. } => {
                 false
             }

@@ -24,6 +24,8 @@ pub(super) enum Failure {
     Conflict(String),
     /// Another function has an address.
     AddressTaken(AddressTaken),
+    /// Others hold addresses for too long.
+    AddressesHeld,
 }
 
 impl From<sqlx::Error> for Failure {
@@ -50,6 +52,7 @@ impl Failure {
             Self::Missing(what) => return Error::Missing(what),
             Self::Conflict(what) => return Error::Conflict(what),
             Self::AddressTaken(taken) => return Error::AddressTaken(taken),
+            Self::AddressesHeld => return Error::AddressesHeld,
             Self::Broken => {
                 let source = "a sync of its log has failed".into();
                 return Error::Unwritable { address, reason: Refusal::DiskFailed, source };

@@ -67,6 +67,7 @@ contract! {
         an_address_is_free_after_a_deletion_and_after_a_revision_without_it,
         a_rollback_takes_and_frees_addresses_or_is_refused,
         functions_with_addresses_are_listed_by_name,
+        a_function_that_cannot_be_read_does_not_take_the_addresses_of_others_with_it,
         of_two_functions_that_claim_an_address_at_once_one_gets_it,
         functions_that_claim_many_addresses_in_opposite_order_do_not_wait_for_each_other,
         functions_that_exchange_addresses_at_once_are_refused_and_not_stuck,

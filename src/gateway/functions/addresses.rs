@@ -41,6 +41,8 @@ pub struct Target {
     pub function: Arc<HttpFunction>,
     /// Its method and its pattern, such as `POST /users/{id}`; `ANY` for all methods.
     pub route: String,
+    /// [`HttpSpec::rules`](crate::model::HttpSpec::rules) of its function.
+    pub rules: u64,
     pattern: PathPattern,
 }
 
@@ -235,6 +237,7 @@ impl Node {
         let spec = &function.http;
         let all = [ALL_METHODS.to_owned()];
         let methods = if spec.methods.is_empty() { &all[..] } else { &spec.methods[..] };
+        let rules = spec.rules();
         for pattern in &spec.paths {
             let entries = self.entries(pattern);
             for method in methods {
@@ -243,7 +246,8 @@ impl Node {
                 }
                 let shown = if method == ALL_METHODS { "ANY" } else { method };
                 let route = format!("{shown} {pattern}");
-                let target = Target { function: function.clone(), route, pattern: pattern.clone() };
+                let target =
+                    Target { function: function.clone(), route, rules, pattern: pattern.clone() };
                 entries.push((method.clone(), Arc::new(target)));
             }
         }

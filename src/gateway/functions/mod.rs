@@ -221,6 +221,7 @@ impl Gateway {
             at_ms: self.clock.now().as_millisecond(),
             route,
             parameters,
+            rules: None,
         };
         Ok(Some(HttpRequest { arrival: Some(Box::new(arrival)), ..request }))
     }

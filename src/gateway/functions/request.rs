@@ -280,6 +280,7 @@ impl Port {
             at_ms: self.gateway.clock.now().as_millisecond(),
             route,
             parameters,
+            rules: aim.target.as_ref().map(|target| target.rules),
         }
     }
 }

@@ -49,9 +49,11 @@ impl Scheduler {
     /// Publishes a call and waits for what comes of it. Dropped while it waits for a slot, nothing has happened. Dropped
     /// later, the invocation goes on: its record is written all the same, and its slot is free when it has ended or can
     /// no longer be taken.
-    pub async fn invoke(&self, call: Call) -> Result<Ended, Failure> {
+    pub async fn invoke(&self, mut call: Call) -> Result<Ended, Failure> {
         let (accepted, accepted_at) = (Instant::now(), self.clock.now());
-        let (id, function) = (call.id, self.functions.find(&call.function).await?);
+        let arrival = call.http.as_mut().and_then(|http| http.arrival.as_mut());
+        let rules = arrival.and_then(|arrival| arrival.rules.take());
+        let (id, function) = (call.id, self.functions.find_under(&call.function, rules).await?);
         let in_flight = self.enter(&function)?;
         let input = Input::of(&function, call).await?;
         // Bodies of requests reach the handler as text, forms too.

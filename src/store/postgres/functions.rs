@@ -171,21 +171,7 @@ pub async fn delete_function(pool: &PgPool, name: &FunctionName) -> Result<Optio
     .bind(id)
     .fetch_all(&mut *tx)
     .await?;
-    // Deletes the revisions too.
-    query("DELETE FROM functions WHERE id = $1").bind(id).execute(&mut *tx).await?;
-    query("INSERT INTO deleted_functions (id, deleted_at) VALUES ($1, now_ms())")
-        .bind(id)
-        .execute(&mut *tx)
-        .await?;
-    // A separate statement: it sees everything that was committed before the locks were taken.
-    query(
-        "DELETE FROM blobs WHERE digest = ANY ($1)
-         AND NOT EXISTS (SELECT 1 FROM revisions WHERE source = digest)
-         AND NOT EXISTS (SELECT 1 FROM revisions WHERE bundle = digest)",
-    )
-    .bind(digests)
-    .execute(&mut *tx)
-    .await?;
+    // All that may take long comes first: what is deleted further down is waited for by every function that wants its addresses.
     for statement in
         ["DELETE FROM logs WHERE function_name = $1", "DELETE FROM build_logs WHERE name = $1"]
     {
@@ -206,6 +192,22 @@ pub async fn delete_function(pool: &PgPool, name: &FunctionName) -> Result<Optio
     .bind(gone.dead_letter)
     .execute(&mut *tx)
     .await?;
+    // A statement after the locks: it sees everything that was committed before they were taken.
+    query(
+        "DELETE FROM blobs WHERE digest = ANY ($1)
+         AND NOT EXISTS (SELECT 1 FROM revisions WHERE source = digest AND function_id <> $2)
+         AND NOT EXISTS (SELECT 1 FROM revisions WHERE bundle = digest AND function_id <> $2)",
+    )
+    .bind(digests)
+    .bind(id)
+    .execute(&mut *tx)
+    .await?;
+    // Deletes the revisions and the addresses, too.
+    query("DELETE FROM functions WHERE id = $1").bind(id).execute(&mut *tx).await?;
+    query("INSERT INTO deleted_functions (id, deleted_at) VALUES ($1, now_ms())")
+        .bind(id)
+        .execute(&mut *tx)
+        .await?;
     tx.commit().await.map_err(Failure::committing)?;
     Ok(Some(Deletion { function, cancelled: ended.rows_affected(), secrets: secrets.rows_affected() }))
 }

@@ -9,7 +9,7 @@ macro_rules! address_reads {
             store::{
                 ActiveFunction,
                 reads::functions::active_functions,
-                rows::{ActiveRow, TakenRow, address_taken, json},
+                rows::{ActiveRow, TakenRow, address_taken, json, readable},
                 statements::taken,
             },
         };
@@ -25,10 +25,8 @@ macro_rules! address_reads {
             ))
             .fetch_all(pool)
             .await?;
-            let functions = rows.into_iter().map(ActiveRow::into_model);
-            functions
-                .filter(|read| !matches!(read, Ok(active) if active.revision.spec.http.is_none()))
-                .collect()
+            let functions = rows.into_iter().filter_map(readable);
+            Ok(functions.filter(|active| active.revision.spec.http.is_some()).collect())
         }
 
         pub async fn taken_address(

@@ -97,6 +97,16 @@ impl ActiveRow {
     }
 }
 
+/// Returns a function, unless this program cannot read it: the others do not go with it.
+pub(in crate::store) fn readable(row: ActiveRow) -> Option<ActiveFunction> {
+    let (name, number) = (row.revision.name.clone(), row.revision.number);
+    let read = row.into_model();
+    read.inspect_err(|error| {
+        tracing::error!(function = name.as_str(), revision = number, %error, "a function cannot be read, and is not reached at its addresses");
+    })
+    .ok()
+}
+
 row! {
     pub(in crate::store) struct InstanceRow {
         id: Id,

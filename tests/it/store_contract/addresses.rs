@@ -5,7 +5,11 @@ use cloudfunc::{
     store::{Config, Error, NewRevision, Store},
 };
 
-use super::{name, open, revision_of};
+use super::{execute, name, open, revision_of};
+use crate::support::{
+    eventually,
+    postgres::{Database, HeldTable, waiting_for_a_lock},
+};
 
 /// Enough for conflicts in most of the rounds.
 const ROUNDS: usize = 10;
@@ -138,6 +142,28 @@ pub async fn functions_with_addresses_are_listed_by_name(config: Config) {
     assert_eq!(listed().await, "a b");
 }
 
+pub async fn a_function_that_cannot_be_read_does_not_take_the_addresses_of_others_with_it(
+    config: Config,
+) {
+    let store = open(config.clone()).await;
+    for function in ["one", "two", "three"] {
+        add(&store, at(function, &[format!("/{function}").as_str()])).await;
+    }
+    let replaced = |from: &str, to: &str| {
+        execute(&config, &format!("UPDATE revisions SET spec = replace(spec, '{from}', '{to}')"));
+    };
+    replaced("/two", "two");
+    // What is the platform's own today may have been accepted once.
+    replaced("/three", "/internal/{a}/{a}");
+    let listed: Vec<_> = store.http_functions().await.unwrap();
+    let names: Vec<_> = listed.iter().map(|active| active.function.name.as_str()).collect();
+    assert_eq!(names, ["one", "three"]);
+    let paths = listed[1].revision.spec.http.as_ref().map(|http| http.paths[0].as_str());
+    assert_eq!(paths, Some("/internal/{a}/{a}"));
+    let read = store.active_function(add(&store, at("one", &["/one"])).await.function).await;
+    assert!(read.unwrap().is_some());
+}
+
 /// Adds both at the same moment, each over connections of its own.
 async fn at_once(stores: &[Arc<dyn Store>; 2], new: [NewRevision; 2]) -> Vec<Result<Revision, Error>> {
     let adding = stores.iter().zip(new).map(|(store, new)| {
@@ -200,4 +226,39 @@ pub async fn functions_that_exchange_addresses_at_once_are_refused_and_not_stuck
     for function in ["one", "two"] {
         assert_eq!(active(&stores[0], function).await, 1);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deletion_that_takes_long_does_not_hold_up_functions_that_get_addresses() {
+    let server = crate::need!("CLOUDFUNC_TEST_POSTGRES_URL");
+    let database = Database::create(&server);
+    let store = open(database.config()).await;
+    for function in ["one", "two"] {
+        add(&store, at(function, &[format!("/{function}").as_str()])).await;
+    }
+    let held = HeldTable::take(&database, "build_logs");
+    let deleting = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { store.delete_function(&name("one")).await }
+    });
+    eventually("the deletion waits", async || (waiting_for_a_lock(&database) == 1).then_some(())).await;
+    add(&store, at("two", &["/new"])).await;
+    let told = "every method at /one belongs to the function 'one'";
+    assert_eq!(refused(store.add_revision(at("two", &["/one"])).await), told);
+    held.release();
+    assert!(deleting.await.unwrap().unwrap().is_some());
+    add(&store, at("two", &["/one"])).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn addresses_that_others_hold_for_long_are_refused_for_now() {
+    let server = crate::need!("CLOUDFUNC_TEST_POSTGRES_URL");
+    let database = Database::create(&server);
+    let store = open(database.config()).await;
+    let held = HeldTable::take(&database, "addresses");
+    let added = store.add_revision(at("one", &["/one"])).await;
+    assert!(matches!(added, Err(Error::AddressesHeld)), "{added:?}");
+    held.release();
+    assert_eq!(store.function(&name("one")).await.unwrap(), None, "nothing happened");
+    add(&store, at("one", &["/one"])).await;
 }
