@@ -34,9 +34,7 @@ mod whole_body;
 
 pub use client::client;
 
-pub use auth::{
-    Answering, Arrived, FOREIGN_HOST, Functions, Guard, OF_A_PAGE, Shortcut,
-};
+pub use auth::{Answering, Arrived, FOREIGN_HOST, Functions, Guard, OF_A_PAGE, Shortcut};
 pub use body_budget::BodyBudget;
 pub use call::{CallRequest, check_room_for};
 pub use caller::{
