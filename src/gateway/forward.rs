@@ -11,7 +11,10 @@ use futures_util::{StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    http::{Answer, CallRequest, CheckedToken, Failure, Peer, TokenRefused, Unanswered},
+    http::{
+        Answer, CallRequest, CheckedToken, Failure, Peer, TokenRefused, Unanswered,
+        take_out_of_connection,
+    },
     model::{CallAnswer, Problem, api::Health, code},
     units::show_duration,
 };
@@ -32,18 +35,8 @@ const LONGEST_RUN: Duration = Duration::from_secs(2 * 15 * 60 + 2 * 60);
 /// Limit of a readiness answer, in bytes.
 const MAX_HEALTH: usize = 64 * 1024;
 
-/// Headers of one connection, and credentials meant for the gateway only.
-const NOT_PASSED_ON: [HeaderName; 9] = [
-    header::HOST,
-    header::CONNECTION,
-    header::TRANSFER_ENCODING,
-    header::CONTENT_LENGTH,
-    header::AUTHORIZATION,
-    header::COOKIE,
-    header::UPGRADE,
-    header::TE,
-    header::EXPECT,
-];
+/// What no other role has a use for, beside what is of one connection.
+const NOT_PASSED_ON: [HeaderName; 3] = [header::HOST, header::CONTENT_LENGTH, header::COOKIE];
 
 impl Upstream {
     /// `queue_wait`: how long a call waits for an instance.
@@ -81,6 +74,7 @@ impl Upstream {
     /// Sends a request on to `path` (with its query). Not answering is a 503 when nothing can have
     /// happened, and a 502 that warns of repeating otherwise.
     pub async fn send(&self, method: Method, path: &str, mut headers: HeaderMap, body: Body) -> Answer {
+        take_out_of_connection(&mut headers);
         for name in NOT_PASSED_ON {
             headers.remove(name);
         }

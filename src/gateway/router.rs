@@ -6,7 +6,6 @@ use std::sync::Arc;
 use axum::{
     Json, Router,
     extract::{RawPathParams, Request, State, rejection::RawPathParamsRejection},
-    http::header,
     response::Response,
     routing::get,
 };
@@ -15,8 +14,8 @@ use futures_util::future::BoxFuture;
 use super::{Admitted, Gateway, classic, openapi, v1};
 use crate::{
     http::{
-        Answer, Failure, FromPath as _, SentBy, TOKEN_HINT, check_path, gateway_health_routes,
-        method_router, throw_away,
+        self, Answer, Failure, FromPath as _, SentBy, TOKEN_HINT, check_path, gateway_health_routes,
+        method_router,
     },
     model::{
         FunctionName, Problem,
@@ -71,11 +70,8 @@ async fn answer(
     match admitted {
         Ok(admitted) => adapter(gateway, admitted, request).await,
         Err(refused) => {
-            // A client that is still sending would see a reset in place of the answer. One that waits for leave to send gets
-            // it at once.
-            if !request.headers().contains_key(header::EXPECT) {
-                throw_away(&mut request.into_body()).await;
-            }
+            let (head, body) = request.into_parts();
+            http::refused(&head.headers, body, false).await;
             Err(refused)
         }
     }

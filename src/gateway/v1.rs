@@ -12,8 +12,8 @@ use futures_util::future::BoxFuture;
 use super::{Admitted, Gateway, functions::keep_apart};
 use crate::{
     http::{
-        Answer, CallRequest, Failure, Query, SentBy, Shortcut, accepts_gzip, caller_header, compressed,
-        end_to_end, is_of_web_server, one_type, payload_too_large, read_decoded, throw_away,
+        self, Answer, CallRequest, Failure, Query, SentBy, Shortcut, accepts_gzip, caller_header,
+        compressed, end_to_end, is_of_web_server, one_type, payload_too_large, read_decoded,
         with_how_to_name,
     },
     model::{
@@ -118,10 +118,8 @@ pub fn shortcut(gateway: Arc<Gateway>) -> Shortcut {
                     gateway.authorise(&sent_by, &route::INVOKE.endpoint, Some(&function))
                 {
                     return Ok(Box::pin(async move {
-                        // One that waits for leave to send gets the answer at once.
-                        if !request.headers().contains_key(header::EXPECT) {
-                            throw_away(&mut request.into_body()).await;
-                        }
+                        let (head, body) = request.into_parts();
+                        http::refused(&head.headers, body, false).await;
                         refused.into_response()
                     }));
                 }

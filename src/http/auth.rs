@@ -9,7 +9,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, Uri, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, join_all};
 use subtle::ConstantTimeEq as _;
 use tower::Service as _;
 
@@ -17,10 +17,13 @@ use super::{
     Answer, Failure,
     body_budget::BodyBudget,
     caller::{Authenticate, Authentication, OnRefusal, Refusal, Rejected},
-    request::{refused, throw_away, throw_away_of_stranger},
+    credentials::{TOKEN_HINT, bearer_token, check_query, no_token},
+    forwarded::OtherEnd,
+    host::{named_host, no_valid_host},
+    request::{refused, with_room},
     sender::{CheckedToken, SentBy, bearer},
 };
-use crate::model::{Problem, code};
+use crate::model::{Problem, TrustedProxies, code};
 
 /// What a server lets in.
 #[derive(Clone)]
@@ -28,6 +31,8 @@ pub struct Guard {
     tokens: Tokens,
     /// Names besides IP addresses and `localhost` by which the server may be called.
     hosts: Arc<[String]>,
+    /// The proxies in front of the server, which say truly where a request has come from.
+    trusted_proxies: TrustedProxies,
 }
 
 /// The bearer tokens that requests may carry.
@@ -75,18 +80,28 @@ impl Refused {
 impl Guard {
     /// Lets in requests with this token alone: an internal port's guard.
     pub fn new(token: &str) -> Self {
-        Self { tokens: Tokens::Internal(token.into()), hosts: Arc::new([]) }
+        Self::of(Tokens::Internal(token.into()))
     }
 
     /// Lets in the requests of callers that `known` finds out: a public port's guard. `on_refusal` hears of each request that
     /// it answers with 401 or 403, or with 400 because of a token in the address or several of them.
     pub fn public(known: Arc<dyn Authenticate>, on_refusal: OnRefusal) -> Self {
-        Self { tokens: Tokens::Callers { known, on_refusal }, hosts: Arc::new([]) }
+        Self::of(Tokens::Callers { known, on_refusal })
+    }
+
+    fn of(tokens: Tokens) -> Self {
+        Self { tokens, hosts: Arc::new([]), trusted_proxies: TrustedProxies::default() }
     }
 
     /// Lets requests through that call the server by these names too.
     pub fn with_hosts(mut self, hosts: Vec<String>) -> Self {
         self.hosts = hosts.into();
+        self
+    }
+
+    /// Believes these proxies what they say of the clients behind them.
+    pub(super) fn behind(mut self, trusted_proxies: TrustedProxies) -> Self {
+        self.trusted_proxies = trusted_proxies;
         self
     }
 
@@ -107,19 +122,52 @@ impl Guard {
         Err(refused.failure)
     }
 
+    /// Takes the platform's tokens out of a request to a function that everybody may send: they are not the function's to read.
+    /// Where it cannot be found out whether a text is one, it counts as one if it looks so.
+    pub async fn take_out_tokens(&self, headers: &mut HeaderMap) {
+        let sent: Vec<HeaderValue> = headers.get_all(header::AUTHORIZATION).iter().cloned().collect();
+        if sent.is_empty() {
+            return;
+        }
+        let are_tokens = join_all(sent.iter().map(|value| self.is_token(value))).await;
+        headers.remove(header::AUTHORIZATION);
+        for (value, is_token) in sent.into_iter().zip(are_tokens) {
+            if !is_token {
+                headers.append(header::AUTHORIZATION, value);
+            }
+        }
+    }
+
+    async fn is_token(&self, authorization: &HeaderValue) -> bool {
+        let Some(token) = authorization.to_str().ok().and_then(bearer).map(str::trim) else {
+            return false;
+        };
+        let known = match &self.tokens {
+            Tokens::Internal(own) => return token.as_bytes().ct_eq(own.as_bytes()).into(),
+            Tokens::Callers { known, .. } => known,
+        };
+        if !known.may_be_token(token) {
+            return false;
+        }
+        // It lets nobody in, and does not count as a request of its caller.
+        let caller = match known.authenticate_again(token) {
+            Authentication::Known(caller) => caller.map_err(Rejected::from),
+            Authentication::Rejected(rejected) => Err(rejected),
+            Authentication::Asking(question) => question.await,
+        };
+        caller.map_or_else(|rejected| rejected.failure.0.status != 401, |_| true)
+    }
+
     /// Tells of a request to a function that is answered with 401 or 403 for a reason in words of ours.
     pub fn tell_refused(&self, failure: &Failure, reason: &'static str, head: &Parts, from: IpAddr) {
         let failure = Failure(failure.0.clone());
         self.tell(&Refused { failure, reason, caller: None }, &head.method, None, from);
     }
 
-    /// Returns 403 where the server is called by a name that is neither its own nor one of these others.
+    /// Returns 403 where the server is called by a name that is neither its own nor one of these others, and 400 where it is
+    /// called by no one name.
     pub fn check_host_or(&self, headers: &HeaderMap, is_other: impl Fn(&str) -> bool) -> Answer<()> {
-        let host = one_host(headers)?;
-        let Some(name) = host_name(host) else {
-            let detail = format!("the Host '{host}' is not a name or an address with or without a port");
-            return Err(Problem::new(code::FORBIDDEN, detail).hint(HOST_HINT).into());
-        };
+        let name = named_host(headers)?.ok_or_else(no_valid_host)?;
         let known = name.eq_ignore_ascii_case("localhost")
             || name.parse::<std::net::IpAddr>().is_ok()
             || self.hosts.iter().any(|host| host.eq_ignore_ascii_case(name))
@@ -188,16 +236,6 @@ impl Guard {
     }
 }
 
-/// Returns the Host of a request; an empty text if it has none that is text, 400 if it has several.
-pub fn one_host(headers: &HeaderMap) -> Answer<&str> {
-    let mut hosts = headers.get_all(header::HOST).iter();
-    let (host, another) = (hosts.next(), hosts.next());
-    if another.is_some() {
-        return Err(Problem::new(code::BAD_REQUEST, "the request has several Host headers").into());
-    }
-    Ok(host.and_then(|value| value.to_str().ok()).unwrap_or_default())
-}
-
 /// Reasons of requests that are answered with 403, for the audit log.
 pub const FOREIGN_HOST: &str = "a foreign Host";
 pub const OF_A_PAGE: &str = "sent by a web page";
@@ -206,74 +244,9 @@ pub const OF_A_PAGE: &str = "sent by a web page";
 const IN_THE_ADDRESS: &str = "a token in the address";
 const SEVERAL_TOKENS: &str = "several Authorization headers";
 
-/// Parameters by which clients of other services send a token.
-const TOKEN_PARAMETERS: [&str; 4] = ["token", "access_token", "api_key", "key"];
-
-/// Refuses a token in the address, whether it is valid or not: it was sent to the wrong place.
-fn check_query(query: &str) -> Answer<()> {
-    let is_token = |key: &str| TOKEN_PARAMETERS.into_iter().find(|name| key.eq_ignore_ascii_case(name));
-    let mut keys = url::form_urlencoded::parse(query.as_bytes()).map(|(key, _)| key);
-    match keys.find_map(|key| is_token(&key)) {
-        None => Ok(()),
-        Some(name) => {
-            let detail =
-                format!("the address has a token in it ('{name}='), and addresses end up in logs");
-            Err(Problem::new(code::BAD_REQUEST, detail).hint(ADDRESS_HINT).into())
-        }
-    }
-}
-
-/// The one bearer token of a request, and the header that it stands in.
-fn bearer_token(headers: &HeaderMap) -> Answer<(&HeaderValue, &str)> {
-    let mut sent = headers.get_all(header::AUTHORIZATION).iter();
-    let (value, another) = (sent.next(), sent.next());
-    if another.is_some() {
-        return Err(Problem::new(code::BAD_REQUEST, SEVERAL).hint("send one").into());
-    }
-    let token = value.and_then(|value| Some((value, bearer(value.to_str().ok()?)?)));
-    token.ok_or_else(|| {
-        // No more of the header is repeated: it may be a token without its scheme.
-        if !value.is_some_and(is_basic) {
-            return no_token().into();
-        }
-        let detail = "the request's Authorization is Basic, a user and a password, and no bearer token";
-        Problem::new(code::UNAUTHORIZED, detail).hint(TOKEN_HINT).into()
-    })
-}
-
-fn no_token() -> Problem {
-    Problem::new(code::UNAUTHORIZED, "the request carries no bearer token").hint(TOKEN_HINT)
-}
-
-fn is_basic(value: &HeaderValue) -> bool {
-    let scheme = value.as_bytes().split(|byte| *byte == b' ').next();
-    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic"))
-}
-
-/// Returns the name of `name`, `name:port`, `[address]` or `[address]:port`; none of another text.
-pub fn host_name(host: &str) -> Option<&str> {
-    let (name, port) = match host.strip_prefix('[') {
-        Some(rest) => {
-            let (address, after) = rest.split_once(']')?;
-            address.parse::<std::net::Ipv6Addr>().ok()?;
-            (address, if after.is_empty() { None } else { Some(after.strip_prefix(':')?) })
-        }
-        None => host.split_once(':').map_or((host, None), |(name, port)| (name, Some(port))),
-    };
-    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.len() <= 5;
-    port.is_none_or(is_port).then_some(name)
-}
-
 const HOST_HINT: &str =
     "call it by its IP address or localhost, or name the host in CLOUDFUNC_GATEWAY_HOSTS";
 const ORIGIN_HINT: &str = "web pages reach functions at the addresses of [http] in their manifests; a server of yours can send this request, without the header Origin";
-const SEVERAL: &str = "the request has several Authorization headers";
-const ADDRESS_HINT: &str =
-    "revoke that token, and send another one in the header 'Authorization: Bearer <token>'";
-
-/// The hint of answers to requests without a token that this platform knows.
-pub const TOKEN_HINT: &str = "send 'Authorization: Bearer <token>'; 'cloudfunc up' has put the token into the file 'token' of its state folder";
-
 /// Answers a request without the router, or gives it back: for a route that nearly all requests are for.
 pub type Shortcut = Arc<
     dyn Fn(Request, SentBy) -> Result<BoxFuture<'static, Response>, (Request, SentBy)> + Send + Sync,
@@ -294,8 +267,8 @@ pub struct Arrived {
 /// about every request, and first.
 pub type Functions = Arc<dyn Fn(&Request, Arrived) -> Option<Answering> + Send + Sync>;
 
-/// Answers the request that it was made for.
-pub type Answering = Box<dyn FnOnce(Request) -> BoxFuture<'static, Response> + Send>;
+/// Answers the request that it was made for. It reserves bytes of the budget before it reads the body.
+pub type Answering = Box<dyn FnOnce(Request, BodyBudget) -> BoxFuture<'static, Response> + Send>;
 
 /// The routes of a port, behind its guard.
 pub(super) struct Guarded {
@@ -311,11 +284,10 @@ impl Guarded {
     /// the budget for bodies, or it cannot be found out whose the token is. No answer is taken for a page because of what its
     /// bytes look like; those of functions say themselves what they are.
     pub async fn answer(&self, mut request: Request, arrived: Arrived) -> Response {
-        take_authority(&mut request);
         if let Some(answering) = self.functions.as_ref().and_then(|find| find(&request, arrived)) {
-            return self.answered_by_function(request, answering).await;
+            return answering(request, self.bodies.clone()).await;
         }
-        let from = arrived.from;
+        let from = self.sender_of(&mut request, arrived);
         let is_open = self.guard.is_open(request.uri().path(), request.headers());
         let checked = match is_open {
             true => Ok(Checked::Unnamed),
@@ -323,28 +295,28 @@ impl Guarded {
         };
         let mut answer = match settled(checked, from).await {
             Err(refused) => self.refuse(refused, request, from).await,
-            Ok(sent_by) => match self.bodies.enter(request) {
-                Ok((request, _taken)) => self.routed(request, sent_by).await,
-                Err(mut body) => {
-                    throw_away(&mut body).await;
-                    Failure::from(self.bodies.used_up()).into_response()
+            Ok(sent_by) => {
+                let (head, body) = request.into_parts();
+                match with_room(&self.bodies, &head.headers, body, false).await {
+                    Ok((body, _taken)) => self.routed(Request::from_parts(head, body), sent_by).await,
+                    Err(used_up) => used_up.into_response(),
                 }
-            },
+            }
         };
         const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
         answer.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
         answer
     }
 
-    /// The function's own check of the sender comes after this: its body has room, or the request is refused.
-    async fn answered_by_function(&self, request: Request, answering: Answering) -> Response {
-        match self.bodies.enter(request) {
-            Ok((request, _taken)) => answering(request).await,
-            Err(mut body) => {
-                throw_away_of_stranger(&mut body).await;
-                Failure::from(self.bodies.used_up()).into_response()
-            }
+    /// Returns the address of the client, and takes out what clients have made up of their way. Roles say the truth to each other.
+    fn sender_of(&self, request: &mut Request, arrived: Arrived) -> IpAddr {
+        let Arrived { from: address, is_tls, .. } = arrived;
+        if !self.guard.is_for_callers() {
+            return address;
         }
+        let end = OtherEnd { address, is_tls, trusted: &self.guard.trusted_proxies };
+        end.take_out_forged(request.headers_mut());
+        end.client(request.headers())
     }
 
     async fn refuse(&self, because: Refused, request: Request, from: IpAddr) -> Response {
@@ -369,14 +341,6 @@ impl Guarded {
         // A router is always ready, and cheap to clone.
         let Ok(answer) = self.routes.clone().call(request).await;
         answer
-    }
-}
-
-/// HTTP/2 has the host beside the path. Where HTTP/1.1 has it there, the header does not count (RFC 9112, 3.2.2).
-fn take_authority(request: &mut Request) {
-    let host = request.uri().authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok());
-    if let Some(host) = host {
-        request.headers_mut().insert(header::HOST, host);
     }
 }
 

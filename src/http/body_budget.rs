@@ -25,14 +25,16 @@ const SMALL: usize = 64 * 1024;
 /// Seconds that a refused client is told to wait.
 const RETRY_AFTER: u64 = 1;
 
-pub(super) struct BodyBudget {
+/// Bytes for the bodies of all unanswered requests of a port together.
+#[derive(Clone)]
+pub struct BodyBudget {
     budget: Arc<Budget>,
     bytes: usize,
 }
 
 impl BodyBudget {
     /// A budget of this size, for the bodies of all unanswered requests of a port together.
-    pub(super) fn of(bytes: usize) -> Self {
+    pub fn of(bytes: usize) -> Self {
         Self { budget: Arc::new(Budget::new(bytes)), bytes }
     }
 
@@ -61,7 +63,7 @@ impl BodyBudget {
 }
 
 /// The bytes that a request has reserved.
-pub(super) struct Reserved {
+pub struct Reserved {
     room: Arc<Budget>,
     /// The size of the budget, in bytes.
     limit: usize,

@@ -12,7 +12,8 @@ use axum::{
 use bytes::Bytes;
 
 use super::{
-    Answer, Failure, handler_headers,
+    Answer, Failure, check_room, handler_headers,
+    headers::seen_bytes,
     web_server::{arrival, name_request, named_request, respond, responded},
 };
 use crate::model::{
@@ -69,6 +70,11 @@ impl CallRequest {
         let mode = if is_call && wants_async(&headers) { Mode::Async } else { Mode::Sync };
         Ok(Call { id, function, payload, content_type, headers: seen, http, mode })
     }
+}
+
+/// Refuses headers that a call has no room for beside this request, before its payload has come.
+pub fn check_room_for(headers: &HeaderMap, http: &HttpRequest) -> Answer<()> {
+    check_room(seen_bytes(headers) + size(http))
 }
 
 /// Returns the bytes of a request that share the room of its headers.
@@ -324,6 +330,26 @@ mod tests {
             assert_eq!((got.mode, &got.http), (expected, &http), "{by:?}");
             assert_eq!(size(&http.unwrap()), if by.is_some() { 1006 } else { 5 });
         }
+    }
+
+    #[test]
+    fn headers_that_a_call_has_no_room_for_are_refused_before_its_payload_has_come() {
+        let http = HttpRequest::default();
+        let with = |length: usize| {
+            let mut headers = HeaderMap::new();
+            headers.insert("x", HeaderValue::try_from("a".repeat(length)).unwrap());
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("6291456"));
+            headers
+        };
+        // `POST /` takes five bytes.
+        assert!(check_room_for(&with(24 * 1024 - 6), &http).is_ok());
+        let Failure(problem) = check_room_for(&with(24 * 1024 - 5), &http).unwrap_err();
+        let detail = "the request's headers have 24577 bytes, over the limit of 24 KiB";
+        assert_eq!((problem.status, problem.detail.as_str()), (431, detail));
+        let (id, function) = (InvocationId::new(), "f".parse::<FunctionName>().unwrap());
+        let headers = with(24 * 1024 - 5);
+        let call = CallRequest { id, function, headers, payload: Bytes::new(), http: Some(http) };
+        assert_eq!(call.typed().unwrap_err().0.detail, detail, "the same as of the whole call");
     }
 
     #[tokio::test]

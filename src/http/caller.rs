@@ -21,6 +21,11 @@ pub trait Authenticate: Send + Sync {
         self.authenticate(token)
     }
 
+    /// Returns whether a text looks like a token that may be accepted. Nobody is asked.
+    fn may_be_token(&self, _token: &str) -> bool {
+        true
+    }
+
     /// Returns what ends once the answer for this token may be another one, from the time of this call on: by itself, never.
     fn may_change(&self, _token: &str) -> BoxFuture<'static, ()> {
         Box::pin(std::future::pending())

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::Answer;
 use crate::{
-    model::{CallHeaders, Problem, code},
+    model::{CallHeaders, Problem, api::header::CALLER, code},
     units::show_bytes,
 };
 
@@ -23,6 +23,8 @@ const HOST_OF_CALLER: HeaderName = HeaderName::from_static("cloudfunc-host");
 const AUTHORIZATION_OF_CALLER: HeaderName = HeaderName::from_static("cloudfunc-authorization");
 /// The prefix of headers that are the platform's own, and no handler sees it.
 const OWN: &str = "cloudfunc-";
+/// The headers that the gateway adds to a request by HTTP: `X-Forwarded-For`, `-Host`, `-Port`, `-Prefix` and `-Proto`.
+const ADDED: usize = 5;
 
 /// What the roles read, whatever a connection says of it: it describes the payload or the call.
 const KEPT: [&str; 4] = ["content-encoding", "content-type", "host", "prefer"];
@@ -43,12 +45,36 @@ fn stays_here(name: &HeaderName) -> bool {
     ) || name.as_str().starts_with("proxy-")
 }
 
+fn is_own(name: &str) -> bool {
+    begins_with(name, OWN)
+}
+
+/// Compares the beginning of a header's name with one in lower case. `_` counts as `-`: programs behind WSGI and CGI cannot tell
+/// the two apart.
+pub(super) fn begins_with(name: &str, beginning: &str) -> bool {
+    let is_same = |(byte, expected): (u8, u8)| byte == expected || (byte == b'_' && expected == b'-');
+    name.len() >= beginning.len() && name.bytes().zip(beginning.bytes()).all(is_same)
+}
+
+/// Takes out of a request to the gateway what another role does not get of it: what is of one connection or meant for the gateway,
+/// and headers of the platform that a client has made up. The caller, which the gateway itself writes, stays in any case.
+pub fn take_out_of_connection(headers: &mut HeaderMap) {
+    let named = named_by_connection(headers);
+    let goes = |name: &&HeaderName| {
+        let is_out = stays_here(name) || is_own(name.as_str()) || named.contains(name);
+        is_out && name.as_str() != CALLER
+    };
+    let gone: Vec<HeaderName> = headers.keys().filter(goes).cloned().collect();
+    for name in gone {
+        headers.remove(name);
+    }
+}
+
 /// The headers of a call that the gateway passes on; in its order, where a name has several values.
 pub fn end_to_end(mut headers: HeaderMap) -> Answer<HeaderMap> {
-    check_count(&headers)?;
+    check_count(headers.len(), MAX_COUNT)?;
     let named = named_by_connection(&headers);
-    let goes =
-        |name: &HeaderName| stays_here(name) || name.as_str().starts_with(OWN) || named.contains(name);
+    let goes = |name: &HeaderName| stays_here(name) || is_own(name.as_str()) || named.contains(name);
     // To take some out is cheaper, but changes the order, which counts where a name has several values.
     if headers.keys_len() == headers.len() {
         let gone: Vec<HeaderName> = headers.keys().filter(|name| goes(name)).cloned().collect();
@@ -94,13 +120,21 @@ pub fn one_type(headers: &HeaderMap) -> Answer<()> {
     Ok(())
 }
 
-/// Refuses more headers than another role reads.
-pub fn check_count(headers: &HeaderMap) -> Answer<()> {
-    if headers.len() <= MAX_COUNT {
-        return Ok(());
+/// Refuses a request by HTTP that has more headers than another role reads beside those that the gateway adds.
+pub fn check_count_by_http(headers: &HeaderMap) -> Answer<()> {
+    check_count(headers.len(), MAX_COUNT - ADDED)
+}
+
+fn check_count(count: usize, limit: usize) -> Answer<()> {
+    match count > limit {
+        true => Err(too_large(format!("the request has {count} headers, over the limit of {limit}"))),
+        false => Ok(()),
     }
-    let count = headers.len();
-    Err(too_large(format!("the request has {count} headers, over the limit of {MAX_COUNT}")))
+}
+
+/// Returns the bytes of the names and values that a handler sees of a call's headers.
+pub(super) fn seen_bytes(headers: &HeaderMap) -> usize {
+    shown(headers).map(|(name, value)| name.len() + value.len()).sum()
 }
 
 /// Headers that the caller's connection wants removed, and may.
@@ -154,7 +188,7 @@ fn shown(headers: &HeaderMap) -> impl Iterator<Item = (&str, &HeaderValue)> {
         _ if *name == HOST_OF_CALLER => Some(("host", value)),
         _ if *name == AUTHORIZATION_OF_CALLER => Some(("authorization", value)),
         "host" => None,
-        text if stays_here(name) || text.starts_with(OWN) => None,
+        text if stays_here(name) || is_own(text) => None,
         text => Some((text, value)),
     })
 }
@@ -204,6 +238,7 @@ mod tests {
             ("te", b"trailers"),
             ("cloudfunc-host", b"forged"),
             ("cloudfunc-invocation-id", b"forged"),
+            ("cloudfunc_invocation_id", b"forged"),
             ("content-length", b"9999"),
             ("accept", b"text/html"),
             ("x-name", "Renée".as_bytes()),
@@ -231,6 +266,38 @@ mod tests {
         let kept = end_to_end_with_authorization(headers(&sent)).unwrap();
         let seen = handler_headers(&kept, 0, 0).unwrap();
         assert_eq!(seen.joined.get("authorization").map(String::as_str), Some("Basic YTpi"));
+    }
+
+    #[test]
+    fn another_role_gets_nothing_of_a_connection_and_no_header_that_a_client_has_made_up() {
+        let mut headers = headers(&[
+            ("authorization", b"Bearer secret"),
+            ("proxy-authorization", b"Basic secret"),
+            ("connection", b"X-Hop, content-type, cloudfunc-caller"),
+            ("x-hop", b"1"),
+            ("keep-alive", b"timeout=5"),
+            ("trailer", b"x-checksum"),
+            ("cloudfunc-caller", b"{}"),
+            ("cloudfunc-host", b"forged"),
+            ("cloudfunc_caller", b"forged"),
+            ("content-type", b"text/plain"),
+        ]);
+        take_out_of_connection(&mut headers);
+        let mut kept: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        kept.sort_unstable();
+        assert_eq!(kept, ["cloudfunc-caller", "content-type"]);
+    }
+
+    #[test]
+    fn a_request_by_http_leaves_room_for_the_headers_that_the_gateway_adds() {
+        let many = |count| check_count_by_http(&headers(&vec![("x-many", &b"1"[..]); count]));
+        assert!(many(85).is_ok());
+        let refused = many(86).unwrap_err().0;
+        assert_eq!(refused.detail, "the request has 86 headers, over the limit of 85");
+        assert_eq!(
+            (refused.status, refused.hint.as_deref()),
+            (431, Some("send what is large as the payload"))
+        );
     }
 
     #[test]

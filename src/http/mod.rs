@@ -7,10 +7,13 @@ mod caller;
 mod caps;
 mod client;
 mod connections;
+mod credentials;
 mod document;
 mod encoding;
 mod exchange;
+mod forwarded;
 mod headers;
+mod host;
 mod http1;
 mod http2;
 mod noted;
@@ -31,26 +34,28 @@ mod whole_body;
 
 pub use client::client;
 
-pub use auth::{
-    Answering, Arrived, FOREIGN_HOST, Functions, Guard, OF_A_PAGE, Shortcut, TOKEN_HINT, host_name,
-    one_host,
-};
-pub use call::CallRequest;
+pub use auth::{Answering, Arrived, FOREIGN_HOST, Functions, Guard, OF_A_PAGE, Shortcut};
+pub use body_budget::BodyBudget;
+pub use call::{CallRequest, check_room_for};
 pub use caller::{
     Authenticate, Authentication, CalledBy, OnRefusal, Refusal, Rejected, called_by, caller_header,
 };
+pub use credentials::TOKEN_HINT;
 pub use document::{document, read_document};
 pub use encoding::{accepts_gzip, compressed, read_decoded};
+pub use forwarded::OtherEnd;
 pub use headers::{
-    check_count, check_room, end_to_end, end_to_end_with_authorization, handler_headers, one_type,
+    check_count_by_http, check_room, end_to_end, end_to_end_with_authorization, handler_headers,
+    one_type, take_out_of_connection,
 };
+pub use host::{host_name, named_host, no_valid_host};
 pub use peer::{Calls, Door, Peer, Unanswered};
 pub use problem::{Answer, Failure, check_reach, function_not_found};
 pub use progress::Bounds;
 pub use query::Query;
 pub use request::{
-    function_name, payload_too_large, read_body, read_body_without_trailers, refused, throw_away,
-    trailers_refused,
+    function_name, payload_too_large, read_body, read_body_without_trailers, refused, trailers_refused,
+    with_room,
 };
 pub use routed::{At, FromPath, Routed, check_path, for_role, method_router};
 pub use sender::{CheckedToken, SentBy, TokenRefused};

@@ -1,16 +1,21 @@
 //! Reading requests: names, bodies, and the problems of both.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
+    extract::Request,
     http::{HeaderMap, header},
 };
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError};
 
 use super::{
-    Answer, body_budget::UsedUp, exchange::Stalled, sender::TokenRefused, whole_body::read_whole,
+    Answer,
+    body_budget::{BodyBudget, Reserved, UsedUp},
+    exchange::Stalled,
+    sender::TokenRefused,
+    whole_body::read_whole,
 };
 use crate::{
     model::{FunctionName, Problem, code, message::MAX_BODY},
@@ -33,7 +38,24 @@ pub async fn read_body(body: Body, limit: usize, too_large: impl FnOnce() -> Pro
     Ok(collected(body, limit, too_large).await?.0)
 }
 
-/// Does the same, and refuses trailers: a function sees none, and would not know of what it does not see.
+/// Reserves bytes for a body that is read next, until what is returned beside it is dropped: when the request has been answered.
+/// 503 where others use up the budget, once the body has been thrown away.
+pub async fn with_room(
+    bodies: &BodyBudget,
+    headers: &HeaderMap,
+    body: Body,
+    is_stranger: bool,
+) -> Answer<(Body, Option<Arc<Reserved>>)> {
+    match bodies.enter(Request::new(body)) {
+        Ok((request, taken)) => Ok((request.into_body(), taken)),
+        Err(body) => {
+            refused(headers, body, is_stranger).await;
+            Err(bodies.used_up().into())
+        }
+    }
+}
+
+/// Reads it like [`read_body`], and refuses trailers: a function sees none, and would not know of what it does not see.
 pub async fn read_body_without_trailers(
     body: Body,
     limit: usize,
@@ -95,12 +117,12 @@ const SWALLOW_OF_STRANGER: usize = 32 * 1024 * 1024;
 const SWALLOW_OF_STRANGER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Reads the rest of a body that is refused, within bounds; nothing more of one that has stopped coming.
-pub async fn throw_away(body: &mut Body) {
+pub(super) async fn throw_away(body: &mut Body) {
     let _ = tokio::time::timeout(SWALLOW_TIMEOUT, swallow(body, SWALLOW)).await;
 }
 
 /// Does the same, within narrower bounds, for a sender without a valid token.
-pub(super) async fn throw_away_of_stranger(body: &mut Body) {
+async fn throw_away_of_stranger(body: &mut Body) {
     let swallowing = swallow(body, SWALLOW_OF_STRANGER);
     let _ = tokio::time::timeout(SWALLOW_OF_STRANGER_TIMEOUT, swallowing).await;
 }

@@ -97,6 +97,7 @@ impl Server {
         let _open = door.open(routes.clone(), calls);
         // Every route is made ready here, and not for each request.
         let (routes, bodies) = (routes.with_state(()), BodyBudget::of(bounds.bodies));
+        let guard = guard.behind(front.trusted_proxies.clone());
         let app = Guarded { guard, routes, shortcut, functions, bodies };
         connections::serve(listener, Port { app, front, bounds, stop }).await;
     }

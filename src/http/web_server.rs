@@ -28,7 +28,7 @@ const METHOD_SHOWN: &str = "Cloudfunc-Http-Method";
 const PATH_SHOWN: &str = "Cloudfunc-Http-Path";
 
 /// The sentence that says how a call names its request, as its own method and address belong to the platform.
-pub(super) const HOW_TO_NAME: &str = "a web server's method, path and query are named by the headers Cloudfunc-Http-Method and Cloudfunc-Http-Path";
+pub(super) const HOW_TO_NAME: &str = "the method and path of an HTTP request to a function are named by the headers Cloudfunc-Http-Method and Cloudfunc-Http-Path";
 
 /// Says how a request to a web server is named: what was refused may have been meant for one.
 pub fn with_how_to_name(refused: Failure) -> Failure {

@@ -2,7 +2,7 @@
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 /// Addresses and networks of proxies; none unless they are named.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl FromStr for TrustedProxies {
         let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
         let read = |part: &str| -> Result<IpNet, String> {
             let network = part.parse::<IpNet>().or_else(|_| part.parse::<IpAddr>().map(IpNet::from));
-            network.map_err(|_| {
+            network.map(canonical).map_err(|_| {
                 format!(
                     "'{part}' is neither an IP address nor a network; write addresses and networks separated by commas, such as \
                      10.0.0.7,192.0.2.0/24"
@@ -38,6 +38,16 @@ impl FromStr for TrustedProxies {
         };
         parts.map(read).collect::<Result<_, _>>().map(Self)
     }
+}
+
+/// Makes a network of IPv4 of one that is written in IPv6 (`::ffff:10.0.0.0/104`), as [`TrustedProxies::contains`] does with
+/// addresses.
+fn canonical(network: IpNet) -> IpNet {
+    let IpNet::V6(written) = network else { return network };
+    let address = written.addr().to_ipv4_mapped();
+    let network = address.zip(written.prefix_len().checked_sub(96));
+    let network = network.and_then(|(address, length)| Ipv4Net::new(address, length).ok());
+    network.map_or(IpNet::V6(written), IpNet::V4)
 }
 
 impl fmt::Display for TrustedProxies {
@@ -67,6 +77,24 @@ mod tests {
         assert_eq!(proxies.to_string(), "10.0.0.7/32,192.0.2.0/24,2001:db8::/32");
         assert_eq!(proxies.to_string().parse(), Ok(proxies));
         assert!("".parse::<TrustedProxies>().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_network_of_ipv4_that_is_written_in_ipv6_is_one_of_ipv4() {
+        for (written, expected) in [
+            ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+            ("::ffff:10.0.0.7", "10.0.0.7/32"),
+            ("::ffff:0:0/96", "0.0.0.0/0"),
+            ("::/0", "::/0"),
+            ("2001:db8::/32", "2001:db8::/32"),
+        ] {
+            let proxies: TrustedProxies = written.parse().unwrap();
+            assert_eq!(proxies.to_string(), expected, "{written}");
+        }
+        let proxies: TrustedProxies = "::ffff:10.0.0.0/104".parse().unwrap();
+        assert!(proxies.contains("10.1.2.3".parse().unwrap()));
+        assert!(proxies.contains("::ffff:10.1.2.3".parse().unwrap()));
+        assert!(!proxies.contains("11.1.2.3".parse().unwrap()));
     }
 
     #[test]

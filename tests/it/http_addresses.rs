@@ -191,7 +191,11 @@ async fn a_function_answers_at_its_addresses_as_it_would_by_itself() {
 
         let body = |bytes: usize| bare(address, Method::POST, "/site").body("x".repeat(bytes));
         assert_eq!(json_of(sent(body(1024)).await).await["body"].as_str().unwrap().len(), 1024);
-        let expected = json!(["payload_too_large", "the body is larger than the limit of 1 KiB", null]);
+        let expected = json!([
+            "payload_too_large",
+            "the body is larger than the limit of 1 KiB",
+            "send less, or raise `max_body` of [http] in the function's cloudfunc.toml"
+        ]);
         assert_eq!(refusal(body(1025)).await, (413, expected));
         let asynchronous = bare(address, Method::POST, "/site").header("prefer", "respond-async");
         assert_eq!(seen(&json_of(sent(asynchronous).await).await, "prefer"), ["respond-async"]);
@@ -230,7 +234,7 @@ async fn a_public_port_knows_addresses_alone_and_both_ports_keep_failures_to_the
     let dots = json!([
         "bad_request",
         "the path has a segment `.` or `..`",
-        "clients take such segments out of a path before they send it"
+        "send a path without empty segments, and without `.` and `..`"
     ]);
     assert_eq!(refusal(get(public, "/site/%2e%2e%2fx/..%2f")).await.0, 200, "no segment is one");
     let path = raw::answer(public, "GET /site/%2e%2e/x HTTP/1.1\r\nhost: h\r\n\r\n").await;

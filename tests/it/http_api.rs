@@ -66,7 +66,7 @@ async fn nobody_gets_in_without_a_token_by_a_foreign_name_or_from_a_page(platfor
 async fn what_is_not_there_is_said_so(platform: &TestPlatform) {
     let nowhere = document(platform.get("/v2/functions")).await;
     assert_eq!(nowhere, problem(code::ROUTE_NOT_FOUND, "there is no route /v2/functions", json!({})));
-    let how = "a web server's method, path and query are named by the headers Cloudfunc-Http-Method and Cloudfunc-Http-Path";
+    let how = "the method and path of an HTTP request to a function are named by the headers Cloudfunc-Http-Method and Cloudfunc-Http-Path";
     let how = json!({ "hint": how });
     for (method, path, more) in [
         (Method::GET, "/v1/functions/f/invoke", &how),

@@ -91,4 +91,8 @@ impl Authenticate for Oidc {
     fn authenticate(&self, token: &str) -> Authentication {
         Oidc::authenticate(self, token)
     }
+
+    fn may_be_token(&self, token: &str) -> bool {
+        Oidc::may_be_token(self, token)
+    }
 }

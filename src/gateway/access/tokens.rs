@@ -131,6 +131,11 @@ impl Authenticate for Tokens {
         self.find(token, |jwts, token| jwts.authenticate_again(token), Entry::answer_again)
     }
 
+    fn may_be_token(&self, token: &str) -> bool {
+        let is_of_provider = || self.jwts.as_ref().is_some_and(|jwts| jwts.may_be_token(token));
+        self.is_of_file(token) || is_value(token) || (is_jwt(token) && is_of_provider())
+    }
+
     fn may_change(&self, token: &str) -> BoxFuture<'static, ()> {
         if self.is_of_file(token) {
             return Box::pin(pending());
@@ -235,6 +240,23 @@ mod tests {
         }
         for token in [TEXT, "cf_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNO-_"] {
             assert_eq!(name(&tokens, token), "asking", "{token}");
+        }
+    }
+
+    #[test]
+    fn a_text_looks_like_a_token_if_it_is_the_files_or_has_the_form_of_one() {
+        let (without, ..) = tokens(None);
+        let (with, ..) = tokens(Some(Arc::new(Provider)));
+        for (text, of_platform, with_provider) in [
+            ("file", true, true),
+            (TEXT, true, true),
+            ("a.b.c", false, true),
+            ("cf_short", false, false),
+            ("a.b", false, false),
+            ("", false, false),
+        ] {
+            let looks_so = (without.may_be_token(text), with.may_be_token(text));
+            assert_eq!(looks_so, (of_platform, with_provider), "{text}");
         }
     }
 

@@ -8,7 +8,7 @@ use axum::{
 
 use super::{
     addresses::Allow,
-    cors::{self, Allowed},
+    cors::{self, Allowed, Refused},
 };
 use crate::{
     http::{Answer, Failure, as_sent},
@@ -74,9 +74,9 @@ pub fn for_head(answer: Response) -> Response {
 }
 
 /// Returns what strangers are told of a problem: its kind, in the words that every problem of the kind has. One about their
-/// request stays as it is. Names of functions and words of their code are not theirs to read.
+/// request stays as it is. Names of functions, what they are, and words of their code are not theirs to read.
 fn for_strangers(problem: Problem) -> Problem {
-    let of_request = [code::BAD_REQUEST, code::PAYLOAD_TOO_LARGE, code::HEADERS_TOO_LARGE];
+    let of_request = [code::BAD_REQUEST, code::HEADERS_TOO_LARGE];
     if of_request.iter().any(|code| code.code == problem.code) {
         return problem;
     }
@@ -107,6 +107,21 @@ pub fn not_taken(method: &Method, path: &str, allow: &Allow) -> Response {
     };
     set(answer.headers_mut(), "allow", &allow.text());
     answer
+}
+
+/// Returns the refusal of a request of a page that may not send it.
+pub fn foreign_origin(origin: &str, why: Refused) -> Failure {
+    let (detail, hint) = match why {
+        Refused::Null => (
+            "requests from web pages without an origin of their own ('Origin: null') are not allowed here".to_owned(),
+            "the pages of functions on the platform's own port send it: serve them on the port of --public-listen",
+        ),
+        Refused::Foreign => (
+            format!("requests from web pages of '{origin}' are not allowed here"),
+            "name the origin in `cors` of [http] in the function's cloudfunc.toml",
+        ),
+    };
+    Problem::new(code::FORBIDDEN, detail).hint(hint).into()
 }
 
 /// Returns the answer to a preflight of an allowed origin.
@@ -169,7 +184,9 @@ fn may_be_a_page(headers: &HeaderMap) -> bool {
     let (Some(first), None) = (types.next(), types.next()) else { return true };
     let Ok(text) = first.to_str() else { return true };
     let text = text.to_ascii_lowercase();
-    text.contains("html") || text.contains("xml") || !text.contains('/') || text.contains(',')
+    // The parts of `multipart/x-mixed-replace` have types of their own.
+    let is_of_pages = ["html", "xml", "multipart/"].iter().any(|part| text.contains(part));
+    is_of_pages || !text.contains('/') || text.contains(',')
 }
 
 #[cfg(test)]
@@ -230,10 +247,16 @@ mod tests {
             (code::FUNCTION_CRASHED, "the function crashed"),
             (code::START_FAILED, "no instance could be started"),
             (code::FUNCTION_NOT_FOUND, "there is nothing at this address"),
-            (code::PAYLOAD_TOO_LARGE, "it is too large"),
         ] {
-            assert_eq!(for_strangers(Problem::new(code, "it is too large")).detail, detail);
+            assert_eq!(for_strangers(Problem::new(code, "function 'web' is no more")).detail, detail);
         }
+        let of_scheduler = Problem::new(
+            code::PAYLOAD_TOO_LARGE,
+            "the body has 4718593 bytes, over the limit of 4.5 MiB for function 'web': a program with `interface = \"lambda\"` \
+             gets the request as an event, in which base64 makes a body a third longer",
+        );
+        let expected = Problem::new(code::PAYLOAD_TOO_LARGE, "the payload is too large");
+        assert_eq!(for_strangers(of_scheduler.hint("send a reference to the data")), expected);
         let waits = for_strangers(Problem::new(code::RATE_LIMITED, "f").retry_after(7));
         assert_eq!((waits.status, waits.retry_after), (429, Some(7)));
     }
@@ -245,6 +268,7 @@ mod tests {
             (Some("TEXT/HTML"), true),
             (Some("application/xhtml+xml"), true),
             (Some("image/svg+xml"), true),
+            (Some("multipart/x-mixed-replace; boundary=b"), true),
             (Some("application/json, text/html"), true),
             (Some("nonsense"), true),
             (None, true),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! request ─▶ find (mod.rs) ─▶ host, origin, method, token, body (request.rs) ─▶ call ─▶ answer (answer.rs)
-//!             ▲ addresses.rs                  ▲ cors.rs     ▲ forwarded.rs
+//!             ▲ addresses.rs                  ▲ cors.rs
 //!             └ follow.rs ◀─ registry
 //! ```
 //! The same for both ports of a gateway. The public one serves the addresses alone, and tells nothing of what else there is. On
@@ -12,7 +12,6 @@ mod addresses;
 mod answer;
 mod cors;
 mod follow;
-mod forwarded;
 mod request;
 
 use std::sync::Arc;
@@ -25,12 +24,13 @@ use axum::{
 
 use self::{
     addresses::{Allow, Found, RequestPath, Target, UnfitPath},
-    forwarded::OtherEnd,
+    request::Way,
 };
 use super::Gateway;
 use crate::{
     http::{
-        Answer, Answering, Arrived, Failure, Functions, Guard, SentBy, host_name, named_request, refused,
+        Answer, Answering, Arrived, BodyBudget, Failure, Functions, Guard, SentBy, host_name,
+        named_request, refused,
     },
     model::{
         Arrival, ArrivedBy, FunctionName, HttpRequest, Problem, api::HttpFunction, code,
@@ -84,7 +84,14 @@ pub fn on(port: Port) -> Functions {
 impl Port {
     /// Returns what answers a request, unless it is not for a function.
     fn find(self: &Arc<Self>, request: &Request, arrived: Arrived) -> Option<Answering> {
-        let path = request.uri().path();
+        let found = self.look_up(request.method(), request.uri().path(), request.headers())?;
+        let port = self.clone();
+        Some(Box::new(move |request, bodies| {
+            Box::pin(async move { port.answer(found, request, arrived, bodies).await })
+        }))
+    }
+
+    fn look_up(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<Answered> {
         // Before all else: nearly all requests of the platform's own port are calls.
         if !self.is_public && path.starts_with("/v1/") {
             return None;
@@ -92,16 +99,12 @@ impl Port {
         let found = match path.strip_prefix(BY_NAME) {
             Some(rest) if !self.is_public => self.by_name(path, rest),
             _ if is_of_platform(path) => None,
-            _ => self.at(request, path),
+            _ => self.at(method, path, headers),
         };
-        let found = match found {
-            None if self.is_public => Answered::Refused(answer::nothing_there().into()),
-            other => other?,
-        };
-        let port = self.clone();
-        Some(Box::new(move |request| {
-            Box::pin(async move { port.answer(found, request, arrived).await })
-        }))
+        match found {
+            None if self.is_public => Some(Answered::Refused(answer::nothing_there().into())),
+            other => other,
+        }
     }
 
     /// Returns the function that a path names after `/f/`. One that is not deployed is the scheduler's to refuse.
@@ -119,7 +122,7 @@ impl Port {
     }
 
     /// Returns the function that has the address of a request.
-    fn at(&self, request: &Request, path: &str) -> Option<Answered> {
+    fn at(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<Answered> {
         let Some(table) = self.addresses.table() else {
             return self.is_public.then(|| Answered::Refused(answer::not_ready().into()));
         };
@@ -130,9 +133,8 @@ impl Port {
             Ok(read) => read,
             Err(unfit) => return Some(Answered::Refused(unfit_path(unfit))),
         };
-        let host = called_name(request.headers());
-        let preflight = preflight_for(request.method(), request.headers());
-        let method = preflight.unwrap_or(request.method().as_str());
+        let host = called_name(headers);
+        let method = preflight_for(method, headers).unwrap_or(method.as_str());
         match table.find(&host, &read, method) {
             Found::Nothing => None,
             Found::NotTaken(allow) => Some(Answered::NotTaken(allow)),
@@ -144,14 +146,21 @@ impl Port {
         }
     }
 
-    async fn answer(self: Arc<Self>, found: Answered, request: Request, arrived: Arrived) -> Response {
+    async fn answer(
+        self: Arc<Self>,
+        found: Answered,
+        request: Request,
+        arrived: Arrived,
+        bodies: BodyBudget,
+    ) -> Response {
         let (mut head, body) = request.into_parts();
         join_cookies(&mut head.headers);
-        match found {
-            Answered::By(aim) => self.answered_by(aim, head, body, arrived).await,
+        let way = Way::of(&head, arrived, &self.gateway.trusted_proxies, bodies);
+        let answer = match found {
+            Answered::By(aim) => self.answered_by(aim, head, body, &way).await,
             Answered::Refused(failure) => {
                 refused(&head.headers, body, true).await;
-                failure.into_response()
+                self.check_aimless(&head, &way).err().unwrap_or(failure).into_response()
             }
             Answered::NotTaken(allow) => {
                 refused(&head.headers, body, true).await;
@@ -160,7 +169,16 @@ impl Port {
                     Err(foreign) => foreign.into_response(),
                 }
             }
+        };
+        self.apart(answer)
+    }
+
+    /// Answers on the platform's own port are kept apart from it.
+    fn apart(&self, mut answer: Response) -> Response {
+        if !self.is_public {
+            answer::keep_apart(answer.headers_mut());
         }
+        answer
     }
 }
 
@@ -172,7 +190,7 @@ fn is_of_platform(path: &str) -> bool {
 
 fn unfit_path(unfit: UnfitPath) -> Failure {
     let problem = Problem::new(code::BAD_REQUEST, unfit.to_string());
-    problem.hint("clients take such segments out of a path before they send it").into()
+    problem.hint("send a path without empty segments, and without `.` and `..`").into()
 }
 
 /// Returns the name of the host that a request calls, in lower case and without a port; an empty text if it has none.
@@ -213,11 +231,10 @@ impl Gateway {
         let table = self.addresses.table();
         let own = table.map(|table| table.own(function, &request.method, &request.path));
         let (route, parameters) = own.unwrap_or_default();
-        let (address, trusted) = (sent_by.from, &self.trusted_proxies);
         let arrival = Arrival {
             by: ArrivedBy::Call,
             protocol: protocol(head.version).to_owned(),
-            from: OtherEnd { address, is_tls: false, trusted }.client(&head.headers),
+            from: sent_by.from,
             at_ms: self.clock.now().as_millisecond(),
             route,
             parameters,

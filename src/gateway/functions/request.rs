@@ -1,49 +1,74 @@
 //! A request to a function: checked, called, and answered.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::IpAddr,
+    time::{Duration, Instant},
+};
 
 use axum::{
     body::{Body, HttpBody as _},
-    http::{HeaderName, Method, Version, header, request::Parts},
+    http::{HeaderMap, HeaderName, Method, Version, header, request::Parts},
     response::{IntoResponse as _, Response},
 };
 use bytes::Bytes;
 
 use super::{
-    Aim, BY_NAME, Port, RequestPath,
+    Aim, Answered, BY_NAME, Port, RequestPath,
     answer::{self, Client},
-    cors::{self, Allowed, Refused},
-    forwarded::OtherEnd,
+    cors::{self, Allowed},
     preflight_for,
 };
 use crate::{
     gateway::access::authorise,
     http::{
-        Answer, Arrived, CallRequest, FOREIGN_HOST, Failure, OF_A_PAGE, SentBy, check_count, end_to_end,
-        end_to_end_with_authorization, host_name, one_host, one_type, read_body_without_trailers,
-        refused, trailers_refused,
+        Answer, Arrived, BodyBudget, CallRequest, FOREIGN_HOST, Failure, OF_A_PAGE, OtherEnd, SentBy,
+        check_count_by_http, check_room_for, end_to_end, end_to_end_with_authorization, named_host,
+        no_valid_host, one_type, read_body_without_trailers, refused, trailers_refused, with_room,
     },
     model::{
-        Arrival, ArrivedBy, CallAnswer, HttpAuth, HttpRequest, InvocationId, Problem, code,
-        message::MAX_BODY, route,
+        Arrival, ArrivedBy, HttpAuth, HttpRequest, InvocationId, Problem, TrustedProxies, UnfitRequest,
+        code, message::MAX_BODY, route,
     },
     units::show_bytes,
 };
 
+/// A request whose body takes longer is looked at again once that has come.
+const HOLDS: Duration = Duration::from_secs(2);
+
 /// A request that may be sent to its function.
 struct Checked {
-    request: HttpRequest,
+    http: HttpRequest,
+    /// As the function gets them.
+    headers: HeaderMap,
     /// None where everybody may send it.
     sent_by: Option<SentBy>,
 }
 
-/// The way that a request has come, as far as it is known.
-struct Way<'w> {
+/// What is known of the way that a request has come.
+pub(super) struct Way<'w> {
     arrived: Arrived,
     end: OtherEnd<'w>,
     client: IpAddr,
     /// The Host as it was sent.
     host: String,
+    /// When its address was looked up.
+    at: Instant,
+    /// The budget for its body.
+    bodies: BodyBudget,
+}
+
+impl<'w> Way<'w> {
+    pub(super) fn of(
+        head: &Parts,
+        arrived: Arrived,
+        trusted: &'w TrustedProxies,
+        bodies: BodyBudget,
+    ) -> Self {
+        let end = OtherEnd { address: arrived.from, is_tls: arrived.is_tls, trusted };
+        let client = end.client(&head.headers);
+        let host = text(head, header::HOST).unwrap_or_default();
+        Self { arrived, end, client, host, at: Instant::now(), bodies }
+    }
 }
 
 impl Aim {
@@ -53,6 +78,11 @@ impl Aim {
             Some(function) if self.target.is_some() => function.http.auth == HttpAuth::Token,
             _ => true,
         }
+    }
+
+    /// The method and the pattern of the address that led to it.
+    fn route(&self) -> Option<&str> {
+        self.target.as_ref().map(|target| target.route.as_str())
     }
 
     fn cors(&self) -> &[String] {
@@ -79,23 +109,19 @@ impl Aim {
 impl Port {
     /// Answers a request to a function.
     pub(super) async fn answered_by(
-        self: Arc<Self>,
+        &self,
         aim: Aim,
         head: Parts,
         body: Body,
-        arrived: Arrived,
+        way: &Way<'_>,
     ) -> Response {
-        let trusted = &self.gateway.trusted_proxies;
-        let end = OtherEnd { address: arrived.from, is_tls: arrived.is_tls, trusted };
-        let (host, origin) = (text(&head, header::HOST), text(&head, header::ORIGIN));
-        let host = host.unwrap_or_default();
-        let way = Way { arrived, end, client: end.client(&head.headers), host };
-        let allowed = match self.check_way(&aim, &head, &way, origin.as_deref()) {
+        let origin = text(&head, header::ORIGIN);
+        let allowed = match self.check_way(aim.cors(), &head, way, origin.as_deref()) {
             Ok(allowed) => allowed,
             Err((failure, reason)) => {
                 self.tell(&aim, &failure, reason, &head, way.client);
                 refused(&head.headers, body, true).await;
-                return self.apart(failure.into_response());
+                return failure.into_response();
             }
         };
         if let (Some(allowed), Some(origin)) = (allowed, &origin)
@@ -103,24 +129,24 @@ impl Port {
         {
             let fields = text(&head, header::ACCESS_CONTROL_REQUEST_HEADERS);
             let methods = aim.methods(asked);
-            return self.apart(answer::preflight(allowed, origin, &methods, fields.as_deref()));
+            return answer::preflight(allowed, origin, &methods, fields.as_deref());
         }
         let (has_cors, is_head) = (!aim.cors().is_empty(), head.method == Method::HEAD);
-        let mut answer = self.called(aim, head, body, &way).await;
+        let mut answer = self.called(aim, head, body, way).await;
         if is_head {
             answer = answer::for_head(answer);
         }
         if has_cors {
             answer::tell_origins(answer.headers_mut(), allowed);
         }
-        self.apart(answer)
+        answer
     }
 
-    /// Checks the host that a request calls, and the page that sends it, if one does. A refusal comes with its reason in words
-    /// of ours.
-    fn check_way<'o>(
+    /// Checks the host that a request calls, and the page that sends it, if one does, by these origins. A refusal comes with its
+    /// reason in words of ours.
+    pub(super) fn check_way<'o>(
         &self,
-        aim: &Aim,
+        cors: &[String],
         head: &Parts,
         way: &Way<'_>,
         origin: Option<&'o str>,
@@ -132,8 +158,15 @@ impl Port {
             return Err((several.hint("send one").into(), OF_A_PAGE));
         }
         let (called, is_https) = way.end.called(&head.headers, &way.host);
-        let allowed = cors::decide(origin, called, is_https, aim.cors());
-        allowed.map(Some).map_err(|why| (foreign_origin(origin, why), OF_A_PAGE))
+        let allowed = cors::decide(origin, called, is_https, cors);
+        allowed.map(Some).map_err(|why| (answer::foreign_origin(origin, why), OF_A_PAGE))
+    }
+
+    /// Checks the host that a request to no function calls, and on the platform's own port that no foreign page sends it.
+    pub(super) fn check_aimless(&self, head: &Parts, way: &Way<'_>) -> Answer<()> {
+        let origin = text(head, header::ORIGIN).filter(|_| !self.is_public);
+        let checked = self.check_way(&[], head, way, origin.as_deref());
+        checked.map(drop).map_err(|(failure, _)| failure)
     }
 
     /// Checks the Host: on the platform's own port only a name that is one of its own, or of a function.
@@ -144,19 +177,10 @@ impl Port {
                 self.addresses.table().is_some_and(|table| table.has_host(&name))
             });
         }
-        let host = one_host(&head.headers)?;
-        if host_name(host).is_none() || (host.is_empty() && head.version == Version::HTTP_11) {
-            return Err(Problem::new(code::BAD_REQUEST, "the request has no Host that is one").into());
+        match named_host(&head.headers)? {
+            None if head.version == Version::HTTP_11 => Err(no_valid_host().into()),
+            _ => Ok(()),
         }
-        Ok(())
-    }
-
-    /// Answers of functions on the platform's own port are kept apart from it.
-    fn apart(&self, mut answer: Response) -> Response {
-        if !self.is_public {
-            answer::keep_apart(answer.headers_mut());
-        }
-        answer
     }
 
     /// Tells of a refusal, unless everybody may send requests: strangers would fill the audit log.
@@ -170,23 +194,30 @@ impl Port {
     async fn called(&self, aim: Aim, head: Parts, body: Body, way: &Way<'_>) -> Response {
         let client = Client { is_head: head.method == Method::HEAD, is_stranger: !aim.needs_token() };
         let (checked, is_known) = self.checked(&aim, &head, body.size_hint().lower(), way).await;
-        let Checked { request, sent_by } = match checked {
+        let Checked { http, headers, sent_by } = match checked {
             Ok(checked) => checked,
             Err(failure) => {
                 refused(&head.headers, body, !is_known).await;
                 return failure.into_response();
             }
         };
-        match self.call(&aim, request, sent_by.as_ref(), head, body, way).await {
-            Ok(came) => {
-                let told = |failure: Failure| match &sent_by {
-                    Some(sent_by) => failure.told(&sent_by.caller),
-                    None => failure,
-                };
-                answer::answer(came.map_err(told), client)
-            }
-            Err(failure) => failure.into_response(),
-        }
+        let room = with_room(&way.bodies, &head.headers, body, !is_known).await;
+        let (body, _room) = match room {
+            Ok(taken) => taken,
+            Err(used_up) => return used_up.into_response(),
+        };
+        let payload = match self.payload(&aim, sent_by.as_ref(), &head, body, way).await {
+            Ok(payload) => payload,
+            Err(failure) => return failure.into_response(),
+        };
+        let (id, function) = (InvocationId::new(), aim.name);
+        let request = CallRequest { id, function, headers, payload, http: Some(http) };
+        let came = self.gateway.scheduler.call(request).await;
+        let told = |failure: Failure| match &sent_by {
+            Some(sent_by) => failure.told(&sent_by.caller),
+            None => failure,
+        };
+        answer::answer(came.map_err(told), client)
     }
 
     /// Checks what is known before the body has come, of which there will be this many bytes at least. Returns whether its sender
@@ -210,8 +241,33 @@ impl Port {
             false => None,
         };
         let is_known = sent_by.is_some();
-        let request = fit(aim, head, length).map(|request| Checked { request, sent_by });
-        (request, is_known)
+        (self.fitting(aim, head, length, way, sent_by).await, is_known)
+    }
+
+    /// Returns the request as its function gets it, if it can get a request like this one.
+    async fn fitting(
+        &self,
+        aim: &Aim,
+        head: &Parts,
+        length: u64,
+        way: &Way<'_>,
+        sent_by: Option<SentBy>,
+    ) -> Answer<Checked> {
+        let request = fit(aim, head, length)?;
+        // The platform's token is not the function's to read.
+        let mut headers = head.headers.clone();
+        let mut headers = match sent_by {
+            Some(_) => end_to_end(headers)?,
+            None => {
+                self.guard.take_out_tokens(&mut headers).await;
+                end_to_end_with_authorization(headers)?
+            }
+        };
+        let prefix = aim.target.is_none().then(|| format!("{BY_NAME}{}", aim.name));
+        way.end.tell(&mut headers, &way.host, prefix.as_deref());
+        let http = HttpRequest { arrival: Some(Box::new(self.arrival(aim, way))), ..request };
+        check_room_for(&headers, &http)?;
+        Ok(Checked { http, headers, sent_by })
     }
 
     /// Returns the sender, whose token may invoke the function.
@@ -227,16 +283,15 @@ impl Port {
         }
     }
 
-    /// Reads the body and calls the function. The outer error is a refusal of the request, the inner one what came of the call.
-    async fn call(
+    /// Reads the body. One that has come slowly is refused if its request would be, by now.
+    async fn payload(
         &self,
         aim: &Aim,
-        request: HttpRequest,
         sent_by: Option<&SentBy>,
-        head: Parts,
+        head: &Parts,
         body: Body,
         way: &Way<'_>,
-    ) -> Answer<Answer<CallAnswer>> {
+    ) -> Answer<Bytes> {
         let max = aim.max_body();
         let payload: Bytes = read_body_without_trailers(body, max, || too_large(max)).await?;
         if let Some(sent_by) = sent_by {
@@ -246,19 +301,23 @@ impl Port {
                 }
             })?;
         }
-        // The platform's token is not the function's to read.
-        let mut headers = match sent_by {
-            Some(_) => end_to_end(head.headers)?,
-            None => end_to_end_with_authorization(head.headers)?,
-        };
-        let prefix = aim.target.is_none().then(|| format!("{BY_NAME}{}", aim.name));
-        way.end.tell(&mut headers, &way.host, prefix.as_deref());
-        check_count(&headers)?;
-        let arrival = self.arrival(aim, &request.method, way);
-        let http = Some(HttpRequest { arrival: Some(Box::new(arrival)), ..request });
-        let (id, function) = (InvocationId::new(), aim.name.clone());
-        let request = CallRequest { id, function, headers, payload, http };
-        Ok(self.gateway.scheduler.call(request).await)
+        if way.at.elapsed() > HOLDS {
+            self.look_again(aim, head, way).await?;
+        }
+        Ok(payload)
+    }
+
+    /// Refuses a request whose address has come to lead elsewhere, or needs a token by now that it does not carry.
+    pub(super) async fn look_again(&self, aim: &Aim, head: &Parts, way: &Way<'_>) -> Answer<()> {
+        match self.look_up(&head.method, head.uri.path(), &head.headers) {
+            Some(Answered::By(now)) if now.name == aim.name && now.route() == aim.route() => {
+                if now.needs_token() && !aim.needs_token() {
+                    self.sender(&now, head, way.client).await?;
+                }
+                Ok(())
+            }
+            _ => Err(answer::nothing_there().into()),
+        }
     }
 
     fn arrival(&self, aim: &Aim, method: &str, way: &Way<'_>) -> Arrival {
@@ -291,20 +350,6 @@ fn text(head: &Parts, name: HeaderName) -> Option<String> {
     Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
-fn foreign_origin(origin: &str, why: Refused) -> Failure {
-    let (detail, hint) = match why {
-        Refused::Null => (
-            "requests from web pages without an origin of their own ('Origin: null') are not allowed here".to_owned(),
-            "the pages of functions on the platform's own port send it: serve them on the port of --public-listen",
-        ),
-        Refused::Foreign => (
-            format!("requests from web pages of '{origin}' are not allowed here"),
-            "name the origin in `cors` of [http] in the function's cloudfunc.toml",
-        ),
-    };
-    Problem::new(code::FORBIDDEN, detail).hint(hint).into()
-}
-
 /// Returns the request as its function gets it, if it can get a request like this one.
 fn fit(aim: &Aim, head: &Parts, length: u64) -> Answer<HttpRequest> {
     let upgrades = head.headers.get_all(header::UPGRADE).iter();
@@ -320,12 +365,13 @@ fn fit(aim: &Aim, head: &Parts, length: u64) -> Answer<HttpRequest> {
         return Err(trailers_refused().into());
     }
     one_type(&head.headers)?;
+    check_count_by_http(&head.headers)?;
     let target = match head.uri.query() {
         Some(query) => format!("{}?{query}", aim.path),
         None => aim.path.clone(),
     };
     let named = HttpRequest::named(Some(head.method.as_str()), Some(&target));
-    let request = named.map_err(|unfit| Problem::new(code::BAD_REQUEST, unfit.to_string()))?;
+    let request = named.map_err(unfit_request)?;
     let max = aim.max_body();
     match length > max as u64 {
         true => Err(too_large(max).into()),
@@ -333,7 +379,21 @@ fn fit(aim: &Aim, head: &Parts, length: u64) -> Answer<HttpRequest> {
     }
 }
 
+fn unfit_request(unfit: UnfitRequest) -> Problem {
+    let hint = match unfit {
+        UnfitRequest::Length(_) => "send what is large in the body",
+        UnfitRequest::Method | UnfitRequest::MethodOfConnection => "send another method, such as POST",
+        UnfitRequest::Characters | UnfitRequest::NoSlash => "send another path",
+    };
+    Problem::new(code::BAD_REQUEST, format!("the request cannot be passed on: {unfit}")).hint(hint)
+}
+
 fn too_large(max: usize) -> Problem {
     let limit = show_bytes(max as u64);
+    let hint = match max < MAX_BODY {
+        true => "send less, or raise `max_body` of [http] in the function's cloudfunc.toml",
+        false => "send a reference to the data instead of the data itself",
+    };
     Problem::new(code::PAYLOAD_TOO_LARGE, format!("the body is larger than the limit of {limit}"))
+        .hint(hint)
 }

@@ -35,7 +35,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::{
     claims::Valid,
-    head::{Head, MAX_TOKEN, signed_claims},
+    head::{Head, MAX_TOKEN, claimed_issuer, signed_claims},
     key_set::{Found, KeySet},
     keys::{Asked, Keys, Known, Outcome},
     provider::Provider,
@@ -103,6 +103,11 @@ impl Oidc {
                 }))
             }
         }
+    }
+
+    /// Returns whether a text names the provider as its issuer: maybe a token of it.
+    pub fn may_be_token(&self, jwt: &str) -> bool {
+        claimed_issuer(jwt).as_deref() == Some(self.shared.settings.issuer.as_str())
     }
 
     /// Reads the keys of the provider, until `stop`.

@@ -21,6 +21,18 @@ fn oidc(keys: Option<Vec<Value>>) -> Arc<Oidc> {
     oidc_at(Clock::new(|| Timestamp::from_second(NOW).unwrap()), keys)
 }
 
+#[test]
+fn a_text_may_be_a_token_of_the_provider_if_it_names_it() {
+    let (signer, oidc) = (Signer::p256("k"), oidc(None));
+    assert!(oidc.may_be_token(&signer.token(&claims("ann"))), "no key is needed");
+    let mut others = claims("ann");
+    others["iss"] = json!("https://other.example");
+    assert!(!oidc.may_be_token(&signer.token(&others)));
+    for text in ["a.b.c", "..", "", "a.e30.c"] {
+        assert!(!oidc.may_be_token(text), "{text}");
+    }
+}
+
 fn oidc_at(clock: Clock, keys: Option<Vec<Value>>) -> Arc<Oidc> {
     let settings = settings::Oidc {
         issuer: ISSUER.parse().unwrap(),

@@ -52,7 +52,15 @@ async fn trailers_and_upgrades_are_refused_and_a_client_may_wait_for_leave_to_se
             "GET /site HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n".to_owned(),
             "the request has several Host headers",
         ),
-        ("GET /site HTTP/1.1\r\n\r\n".to_owned(), "the request has no Host that is one"),
+        (
+            "GET http://localhost/site HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n".to_owned(),
+            "the request has several Host headers",
+        ),
+        ("GET /site HTTP/1.1\r\n\r\n".to_owned(), "the request has no valid Host header"),
+        (
+            "GET /site HTTP/1.1\r\nhost: a\"><b>\r\n\r\n".to_owned(),
+            "the request has no valid Host header",
+        ),
     ] {
         let answer = answer(public, &head).await;
         assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains(expected), "{head}\n{answer}");
