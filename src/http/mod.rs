@@ -1,5 +1,6 @@
 //! What the roles' HTTP servers share: problems as answers, the guard of every port, callers, health.
 
+mod answers;
 mod auth;
 mod body_budget;
 mod call;
@@ -15,6 +16,7 @@ mod http1;
 mod http2;
 mod noted;
 mod open;
+mod pace;
 mod peer;
 mod port;
 mod problem;
@@ -35,6 +37,7 @@ pub use auth::{
     Answering, Arrived, FOREIGN_HOST, Functions, Guard, OF_A_PAGE, Shortcut, TOKEN_HINT, host_name,
     one_host,
 };
+pub use body_budget::read_within_budget;
 pub use call::CallRequest;
 pub use caller::{
     Authenticate, Authentication, CalledBy, OnRefusal, Refusal, Rejected, called_by, caller_header,
