@@ -50,6 +50,7 @@ struct Gateway {
     trusted_proxies: TrustedProxies,
     clock: Clock,
     addresses: Arc<Addresses>,
+    document: openapi::Document,
     stop: CancellationToken,
 }
 
@@ -92,6 +93,7 @@ pub async fn run(
     let addresses = Arc::new(Addresses::default());
     let gateway = Arc::new(Gateway {
         addresses: addresses.clone(),
+        document: openapi::Document::new(),
         registry: Upstream::new("registry", upstreams.registry, queue_wait, give_up.clone()),
         scheduler: Upstream::new("scheduler", upstreams.scheduler, queue_wait, give_up),
         refusals: refusals.clone(),
@@ -191,6 +193,7 @@ impl Gateway {
             refusals: Arc::new(Refusals::new(peer())),
             trusted_proxies: TrustedProxies::default(),
             addresses: Arc::default(),
+            document: openapi::Document::new(),
             clock: Clock::system(),
             stop: CancellationToken::new(),
         })

@@ -13,7 +13,7 @@ use super::{Admitted, Gateway, functions::keep_apart};
 use crate::{
     http::{
         self, Answer, CallRequest, Failure, Query, SentBy, Shortcut, accepts_gzip, caller_header,
-        compressed, end_to_end, is_of_web_server, one_type, payload_too_large, read_decoded,
+        compressed, end_to_end, is_of_web_server, one_type, payload_too_large, read_within_budget,
         with_how_to_name,
     },
     model::{
@@ -150,7 +150,7 @@ async fn invoke(
     request: Request,
 ) -> Answer<Response> {
     let (mut parts, body) = request.into_parts();
-    let payload = read_decoded(&mut parts.headers, body, MAX_BODY, payload_too_large).await?;
+    let payload = read_within_budget(&mut parts, body, MAX_BODY, payload_too_large).await?;
     gateway.check_again(sent_by, &route::INVOKE.endpoint, Some(&function)).await?;
     Query::read(parts.uri.query(), route::INVOKE.endpoint.query).map_err(with_how_to_name)?;
     let http = gateway.named(&function, &parts, sent_by)?;

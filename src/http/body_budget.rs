@@ -3,25 +3,21 @@
 
 use std::{
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
 };
 
-use axum::{body::Body, extract::Request};
+use axum::{body::Body, extract::Request, http::request::Parts};
 use bytes::Bytes;
 use hyper::body::{Body as _, Frame, SizeHint};
 
+use super::{Answer, encoding::read_decoded};
 use crate::{
     budget::Budget,
     model::{Problem, code},
     units::show_bytes,
 };
 
-/// The largest body that is reserved as a whole before it has come, in bytes.
-const SMALL: usize = 64 * 1024;
 /// Seconds that a refused client is told to wait.
 const RETRY_AFTER: u64 = 1;
 
@@ -43,22 +39,43 @@ impl BodyBudget {
         UsedUp(self.bytes).problem()
     }
 
-    /// Reserves bytes for a body: all of a small one, else each piece as it comes, so that a slow sender does not hold
-    /// bytes that others need. They are given back when the reservation is dropped, which is when the request has been
-    /// answered. Nothing is reserved for an empty body. Returns the body if the budget is used up.
+    /// Reserves bytes for a body, each piece as it comes: what is only announced takes nothing that others need. They are given
+    /// back when the reservation is dropped, which is when the request has been answered, and when the body turns out to be
+    /// refused. Nothing is reserved for an empty body. The request has the reservation among its extensions, too. Returns the
+    /// body if the budget is used up.
     pub(super) fn enter(&self, request: Request) -> Result<(Request, Option<Arc<Reserved>>), Body> {
-        let length = request.body().size_hint().exact().map_or(usize::MAX, to_usize);
-        if length == 0 {
+        if request.body().is_end_stream() {
             return Ok((request, None));
         }
-        let room = self.budget.clone();
-        let taken = Arc::new(Reserved { room, limit: self.bytes, bytes: AtomicUsize::new(0) });
-        if length > SMALL {
-            let counted = taken.clone();
-            let count = |body| Body::new(CountedBody { body, taken: counted, is_refused: false });
-            return Ok((request.map(count), Some(taken)));
+        if self.budget.taken() >= self.bytes {
+            return Err(request.into_body());
         }
-        if taken.more(length) { Ok((request, Some(taken))) } else { Err(request.into_body()) }
+        let (room, state) =
+            (self.budget.clone(), Mutex::new(State { bytes: 0, most: usize::MAX, is_over: false }));
+        let taken = Arc::new(Reserved { room, limit: self.bytes, state });
+        let counted = taken.clone();
+        let mut request = request.map(|body| Body::new(CountedBody { body, taken: counted }));
+        request.extensions_mut().insert(taken.clone());
+        Ok((request, Some(taken)))
+    }
+}
+
+/// Reads a body of up to `limit` bytes like [`read_decoded`], and has what comes out of it take room in the budget that its
+/// request stands in, if it does.
+pub async fn read_within_budget(
+    parts: &mut Parts,
+    body: Body,
+    limit: usize,
+    too_large: impl Fn() -> Problem,
+) -> Answer<Bytes> {
+    let reserved = parts.extensions.remove::<Arc<Reserved>>();
+    if let Some(reserved) = &reserved {
+        reserved.keeps_at_most(limit);
+    }
+    let bytes = read_decoded(&mut parts.headers, body, limit, too_large).await?;
+    match reserved {
+        Some(reserved) if !reserved.has(bytes.len()) => Err(UsedUp(reserved.limit).problem().into()),
+        _ => Ok(bytes),
     }
 }
 
@@ -67,22 +84,56 @@ pub struct Reserved {
     room: Arc<Budget>,
     /// The size of the budget, in bytes.
     limit: usize,
-    bytes: AtomicUsize,
+    state: Mutex<State>,
+}
+
+struct State {
+    bytes: usize,
+    /// A body of more bytes is refused.
+    most: usize,
+    /// The body is refused: what still comes of it is thrown away, and takes no room.
+    is_over: bool,
 }
 
 impl Reserved {
+    /// Notes that a body of more bytes is refused, so that what is thrown away of one takes no room.
+    pub fn keeps_at_most(&self, most: usize) {
+        self.state().most = most;
+    }
+
+    /// Nothing is left half-done by a panic: each change is one assignment after another.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reserves more bytes. Returns false if that is the end of the body: all is given back then.
     fn more(&self, bytes: usize) -> bool {
-        let is_taken = self.room.take(bytes);
-        if is_taken {
-            self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let mut state = self.state();
+        if state.is_over {
+            return true;
         }
-        is_taken
+        let has_room = self.room.take(bytes);
+        if has_room {
+            state.bytes += bytes;
+        }
+        if !has_room || state.bytes > state.most {
+            state.is_over = true;
+            self.room.give_back(std::mem::take(&mut state.bytes));
+        }
+        has_room
+    }
+
+    /// Reserves what is missing to this number of bytes, as a body has that was decoded. Returns whether there is room.
+    fn has(&self, bytes: usize) -> bool {
+        let missing = bytes.saturating_sub(self.state().bytes);
+        self.more(missing)
     }
 }
 
 impl Drop for Reserved {
     fn drop(&mut self) {
-        self.room.give_back(*self.bytes.get_mut());
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        self.room.give_back(state.bytes);
     }
 }
 
@@ -103,12 +154,6 @@ impl UsedUp {
 struct CountedBody {
     body: Body,
     taken: Arc<Reserved>,
-    /// A piece of it did not fit into the budget: the rest is thrown away.
-    is_refused: bool,
-}
-
-fn to_usize(bytes: u64) -> usize {
-    usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
 impl hyper::body::Body for CountedBody {
@@ -124,10 +169,9 @@ impl hyper::body::Body for CountedBody {
             Some(Ok(frame)) => frame.data_ref().map_or(0, Bytes::len),
             _ => 0,
         };
-        if self.is_refused || self.taken.more(bytes) {
+        if self.taken.more(bytes) {
             return Poll::Ready(frame);
         }
-        self.is_refused = true;
         Poll::Ready(Some(Err(axum::Error::new(UsedUp(self.taken.limit)))))
     }
 
@@ -157,27 +201,60 @@ mod tests {
         Body::from_stream(futures_util::stream::iter(pieces))
     }
 
+    async fn read(room: &BodyBudget, body: Body) -> (usize, Option<Arc<Reserved>>) {
+        let (request, taken) = room.enter(request(body)).ok().unwrap();
+        (request.into_body().collect().await.unwrap().to_bytes().len(), taken)
+    }
+
     #[tokio::test]
-    async fn requests_take_room_until_they_are_answered_and_no_more_than_there_is() {
+    async fn requests_take_room_as_they_come_until_they_are_answered_and_no_more_than_there_is() {
         let room = BodyBudget::of(10);
-        let (_, first) = room.enter(request(Body::from("1234567"))).ok().unwrap();
-        let refused = room.enter(request(Body::from("1234"))).err().unwrap();
-        assert_eq!(refused.collect().await.unwrap().to_bytes(), "1234");
-        let (_, nothing) = room.enter(request(Body::empty())).ok().unwrap();
-        assert!(nothing.is_none());
-        let (_, second) = room.enter(request(Body::from("123"))).ok().unwrap();
-        drop((first, second));
-        let (in_pieces, taken) = room.enter(request(pieces(&[4, 4]))).ok().unwrap();
-        assert_eq!(in_pieces.into_body().collect().await.unwrap().to_bytes().len(), 8);
+        let announced = room.enter(request(Body::from("1234567890"))).ok().unwrap();
+        let (_, first) = read(&room, Body::from("1234567")).await;
         let (in_pieces, other) = room.enter(request(pieces(&[2, 1, 5]))).ok().unwrap();
-        let read = super::super::read_body(in_pieces.into_body(), 100, || room.used_up()).await;
-        let problem = read.unwrap_err().0;
+        let refused = super::super::read_body(in_pieces.into_body(), 100, || room.used_up()).await;
+        let problem = refused.unwrap_err().0;
         assert_eq!((problem.status, problem.retry_after), (503, Some(1)));
         assert_eq!(
             problem.detail,
             "the bodies of unanswered requests take up the limit of 10 B already"
         );
-        drop((taken, other));
-        assert!(room.enter(request(Body::from("1234567890"))).is_ok());
+        let (_, nothing) = room.enter(request(Body::empty())).ok().unwrap();
+        assert!(nothing.is_none());
+        // What was refused takes nothing, though it is not answered yet.
+        let (_, second) = read(&room, pieces(&[1, 2])).await;
+        let refused = room.enter(request(Body::from("1234"))).err().unwrap();
+        assert_eq!(refused.collect().await.unwrap().to_bytes(), "1234");
+        drop((announced, first, other, second));
+        let (length, _taken) = read(&room, Body::from("1234567890")).await;
+        assert_eq!(length, 10);
+    }
+
+    #[tokio::test]
+    async fn what_is_thrown_away_of_a_body_that_is_too_large_takes_no_room() {
+        let room = BodyBudget::of(10);
+        let (too_large, taken) = room.enter(request(pieces(&[4, 4, 4, 100]))).ok().unwrap();
+        taken.as_ref().unwrap().keeps_at_most(6);
+        assert_eq!(too_large.into_body().collect().await.unwrap().to_bytes().len(), 112);
+        assert_eq!((room.budget.taken(), taken.is_some()), (0, true));
+    }
+
+    #[tokio::test]
+    async fn what_comes_out_of_an_encoded_body_takes_room() {
+        let room = BodyBudget::of(1000);
+        for (decoded, status) in [(900, None), (1100, Some(503)), (3000, Some(413))] {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            std::io::Write::write_all(&mut encoder, &vec![b'a'; decoded]).unwrap();
+            let mut request = request(Body::from(encoder.finish().unwrap()));
+            request.headers_mut().insert("content-encoding", "gzip".parse().unwrap());
+            let (request, _taken) = room.enter(request).ok().unwrap();
+            let (mut parts, body) = request.into_parts();
+            let too_large = || Problem::new(code::PAYLOAD_TOO_LARGE, "too large");
+            let read = read_within_budget(&mut parts, body, 2000, too_large).await;
+            assert_eq!(read.as_ref().err().map(|failure| failure.0.status), status, "{decoded}");
+            if status.is_none() {
+                assert_eq!(room.budget.taken(), decoded);
+            }
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Which connection makes room when there are as many as there may be: the one that has been idle longest, else the one
-//! whose request has been under way longest, and never one whose request is being answered.
+//! whose head has been under way longest, else the same of bodies, and never one whose request is being answered. It is the
+//! first of a sample, where there are many.
 //!
 //! Connections of one address have a bound of their own, so that one client cannot take the places of all; loopback has
 //! none, since everything behind a proxy of this machine comes from there, as do the other roles. There the order above
@@ -17,8 +18,10 @@ pub(super) enum Standing {
     Leaving,
     /// Nothing of a request has come.
     Idle(Duration),
-    /// Part of a request has come, or of a handshake.
-    Unfinished(Duration),
+    /// Part of a head has come, or of a handshake.
+    Beginning(Duration),
+    /// Part of a body has come.
+    Coming(Duration),
     /// A whole request has come.
     Answering,
 }
@@ -34,11 +37,12 @@ pub(super) enum Room<C> {
     None,
 }
 
-/// Returns the room for one more connection beside these, of which there may be at most `most`.
-pub(super) fn room<C>(most: usize, open: impl Iterator<Item = (C, Standing)>) -> Room<C> {
-    let (mut staying, mut first) = (0, None);
-    for (connection, standing) in open {
-        staying += usize::from(standing != Standing::Leaving);
+/// Returns the room for one more connection beside this number of others, of which there may be at most `most`. The one that
+/// makes room is of a sample of them.
+pub(super) fn room<C>(most: usize, open: usize, sample: impl Iterator<Item = (C, Standing)>) -> Room<C> {
+    let (mut staying, mut first) = (open, None);
+    for (connection, standing) in sample {
+        staying -= usize::from(standing == Standing::Leaving);
         let Some(rank) = rank(standing) else { continue };
         if first.as_ref().is_none_or(|(_, least)| rank > *least) {
             first = Some((connection, rank));
@@ -52,10 +56,11 @@ pub(super) fn room<C>(most: usize, open: impl Iterator<Item = (C, Standing)>) ->
 }
 
 /// The higher, the sooner it goes.
-fn rank(standing: Standing) -> Option<(bool, Duration)> {
+fn rank(standing: Standing) -> Option<(u8, Duration)> {
     match standing {
-        Standing::Idle(time) => Some((true, time)),
-        Standing::Unfinished(time) => Some((false, time)),
+        Standing::Idle(time) => Some((2, time)),
+        Standing::Beginning(time) => Some((1, time)),
+        Standing::Coming(time) => Some((0, time)),
         Standing::Leaving | Standing::Answering => None,
     }
 }
@@ -74,7 +79,7 @@ mod tests {
     use super::{Standing::*, *};
 
     fn at(most: usize, open: &[Standing]) -> Room<usize> {
-        room(most, open.iter().copied().enumerate())
+        room(most, open.len(), open.iter().copied().enumerate())
     }
 
     const fn seconds(seconds: u64) -> Duration {
@@ -82,16 +87,24 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_idle_goes_first_then_the_longest_unfinished_and_never_one_that_is_answered() {
-        let open = [Answering, Unfinished(seconds(90)), Idle(seconds(1)), Idle(seconds(5))];
+    fn the_longest_idle_goes_first_then_a_head_then_a_body_and_never_one_that_is_answered() {
+        let open = [Answering, Coming(seconds(90)), Idle(seconds(1)), Idle(seconds(5))];
         assert_eq!(at(5, &open), Room::Free);
         assert_eq!(at(4, &open), Room::After(3));
         assert_eq!(at(4, &open[..3]), Room::Free);
         assert_eq!(at(3, &open[..3]), Room::After(2));
-        let open = [Unfinished(seconds(1)), Answering, Unfinished(seconds(2))];
-        assert_eq!(at(3, &open), Room::After(2));
+        let open = [Coming(seconds(9)), Answering, Beginning(seconds(1)), Beginning(seconds(2))];
+        assert_eq!(at(4, &open), Room::After(3));
+        assert_eq!(at(2, &[Coming(seconds(1)), Coming(seconds(2))]), Room::After(1));
         assert_eq!(at(2, &[Answering, Answering]), Room::None);
         assert_eq!(at(0, &[]), Room::None);
+    }
+
+    #[test]
+    fn those_beside_the_sample_stay() {
+        assert_eq!(room(9, 10, [('a', Leaving)].into_iter()), Room::None);
+        assert_eq!(room(10, 10, [('a', Leaving)].into_iter()), Room::Free);
+        assert_eq!(room(9, 10, [('a', Leaving), ('b', Idle(seconds(0)))].into_iter()), Room::After('b'));
     }
 
     #[test]

@@ -3,7 +3,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::{Router, body::Body, routing::post};
+use axum::{
+    Router,
+    body::Body,
+    routing::{get, post},
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -31,8 +35,11 @@ fn bounds() -> Bounds {
     }
 }
 
-/// Serves a route that answers with the length of the body, once it is told to by `go`, and one that passes the body on
-/// to it as the gateway does.
+/// More than both ends of a connection hold.
+const MUCH: usize = 32 * 1024 * 1024;
+
+/// Serves a route that answers with the length of the body, once it is told to by `go`, one that passes the body on
+/// to it as the gateway does, and one that answers with [`MUCH`].
 async fn serve(bounds: Bounds) -> (SocketAddr, mpsc::Sender<()>, DropGuard) {
     let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -47,7 +54,10 @@ async fn serve(bounds: Bounds) -> (SocketAddr, mpsc::Sender<()>, DropGuard) {
     let pass_on = async move |body: Body| {
         peer.send(axum::http::Method::POST, "/length", axum::http::HeaderMap::new(), body).await.unwrap()
     };
-    let routes = Router::new().route("/length", post(length)).route("/passed-on", post(pass_on));
+    let routes = Router::new()
+        .route("/length", post(length))
+        .route("/passed-on", post(pass_on))
+        .route("/much", get(async || "a".repeat(MUCH)));
     let (guard, door, front) = (Guard::new("token"), Door::default(), Front::default());
     let server = Server { listener, guard, door, front };
     let stop = CancellationToken::new();
@@ -167,7 +177,6 @@ async fn a_body_that_stops_coming_is_answered_with_408_wherever_it_is_read() {
 #[tokio::test]
 async fn what_does_not_fit_into_the_budget_for_bodies_is_told_to_come_again_and_then_fits() {
     let (address, go, _server) = serve(bounds()).await;
-    // More than is reserved in one piece.
     let most = "a".repeat(1000 * 1024);
     let (mut first, refused) = 'first: loop {
         let first = connect(address, &(head("/length", most.len()) + &most)).await;
@@ -296,4 +305,35 @@ async fn the_idle_make_room_for_others_and_the_answered_do_not() {
     let mut third = connect(address, &head("/length", 0)).await;
     go.send(()).await.unwrap();
     answer(&mut third, "0 bytes").await;
+}
+
+const GET_MUCH: &str =
+    "GET /much HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer token\r\n\r\n";
+
+#[tokio::test]
+async fn an_answer_is_taken_to_its_end_before_anything_else_of_its_connection_counts() {
+    let bounds = Bounds { head: SHORT, idle: SHORT, connections: 1, ..bounds() };
+    let (address, _go, _server) = serve(bounds).await;
+    let mut stream = connect(address, GET_MUCH).await;
+    stream.readable().await.unwrap();
+    stream.write_all(b"GET /le").await.unwrap();
+    tokio::time::sleep(4 * SHORT).await;
+    let refused = rest(connect(address, "").await).await;
+    assert!(refused.starts_with("HTTP/1.1 503 "), "it is not idle: {refused}");
+    let said = rest(stream).await;
+    let (head, body) = said.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+    let (body, next) = body.split_at(MUCH);
+    assert!(body.bytes().all(|byte| byte == b'a'));
+    assert!(next.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "half a head is left: {next}");
+}
+
+#[tokio::test]
+async fn a_reader_does_not_hold_up_a_stop_for_long() {
+    let (address, _go, server) = serve(Bounds { last: SHORT, ..bounds() }).await;
+    let stream = connect(address, GET_MUCH).await;
+    stream.readable().await.unwrap();
+    drop(server);
+    tokio::time::sleep(2 * super::super::progress::LAST_BYTES).await;
+    assert!(rest(stream).await.len() < MUCH, "the rest of its answer was given up");
 }

@@ -3,10 +3,7 @@
 
 use std::{
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU8, Ordering},
-    },
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -19,7 +16,11 @@ use hyper::{
 };
 use tokio::time::{Instant, Sleep};
 
-use super::progress::{Bounds, Progress};
+use super::{
+    answers::Held,
+    pace::Pace,
+    progress::{Bounds, Progress},
+};
 use crate::{
     model::{Problem, code},
     units::{show_bytes, show_duration},
@@ -29,18 +30,10 @@ use crate::{
 /// side makes room for it, and how much it takes is its own choice.
 const PIECE: usize = 16 * 1024;
 
-/// The body is under way.
-const COMING: u8 = 0;
-/// The request has come whole.
-const WHOLE: u8 = 1;
-/// It was answered, or given up.
-const ENDED: u8 = 2;
-
 /// A request whose head has come. It ends with the last of its parts.
 pub(super) struct Exchange {
     progress: Arc<Progress>,
     number: u64,
-    stage: AtomicU8,
 }
 
 impl Exchange {
@@ -50,9 +43,7 @@ impl Exchange {
         request: Request<Incoming>,
     ) -> (Request<Body>, Arc<Self>) {
         let is_whole = request.body().is_end_stream();
-        let (number, stage) = (progress.begin(is_whole), if is_whole { WHOLE } else { COMING });
-        let exchange = Self { progress: progress.clone(), number, stage: AtomicU8::new(stage) };
-        let exchange = Arc::new(exchange);
+        let exchange = Arc::new(Self { progress: progress.clone(), number: progress.begin(is_whole) });
         let request = request.map(|body| match is_whole {
             true => Body::empty(),
             false => Body::new(RequestBody {
@@ -60,29 +51,16 @@ impl Exchange {
                 exchange: exchange.clone(),
                 pace: Pace::default(),
                 alarm: None,
+                is_over: false,
             }),
         });
         (request, exchange)
-    }
-
-    fn came_whole(&self) {
-        let stage = self.stage.compare_exchange(COMING, WHOLE, Ordering::AcqRel, Ordering::Acquire);
-        if stage.is_ok() {
-            self.progress.came_whole();
-        }
-    }
-
-    fn end(&self) {
-        let stage = self.stage.swap(ENDED, Ordering::AcqRel);
-        if stage != ENDED {
-            self.progress.end(self.number, stage == WHOLE);
-        }
     }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        self.end();
+        self.progress.end(self.number);
     }
 }
 
@@ -103,26 +81,12 @@ impl Stalled {
     }
 }
 
-/// How far a body is behind its least rate. One that has come fast gains no time to hold what it takes: it is never ahead.
-#[derive(Default)]
-struct Pace {
-    behind: Duration,
-}
-
-impl Pace {
-    /// A wait is over, and this number of bytes has come.
-    fn came(&mut self, waited: Duration, bytes: u64, bounds: &Bounds) {
-        let worth = Duration::from_millis(bytes * 1000 / bounds.rate.max(1));
-        self.behind = (self.behind + waited).saturating_sub(worth);
-    }
-
-    /// Returns the time after which it is waited for no more, and the reason.
-    fn patience(&self, bounds: &Bounds) -> (Duration, Stalled) {
-        let left = bounds.slow.saturating_sub(self.behind);
-        match left < bounds.body {
-            true => (left, Stalled::Slow(bounds.rate)),
-            false => (bounds.body, Stalled::Silent(bounds.body)),
-        }
+/// Returns the time after which a body is waited for no more, and the reason.
+fn patience(pace: &Pace, bounds: &Bounds) -> (Duration, Stalled) {
+    let left = pace.left(bounds.slow);
+    match left < bounds.body {
+        true => (left, Stalled::Slow(bounds.rate)),
+        false => (bounds.body, Stalled::Silent(bounds.body)),
     }
 }
 
@@ -140,6 +104,8 @@ struct RequestBody {
     pace: Pace,
     /// None while bytes are there.
     alarm: Option<Alarm>,
+    /// It has been read to its end.
+    is_over: bool,
 }
 
 impl hyper::body::Body for RequestBody {
@@ -155,12 +121,13 @@ impl hyper::body::Body for RequestBody {
             let waited = this.alarm.take().map_or(Duration::ZERO, |alarm| alarm.begun.elapsed());
             if let Some(Ok(frame)) = &frame {
                 let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
-                this.pace.came(waited, bytes, this.exchange.progress.bounds());
+                this.pace.came(waited, bytes, this.exchange.progress.bounds().rate);
             }
+            this.is_over = frame.is_none();
             return Poll::Ready(frame.map(|frame| frame.map_err(axum::Error::new)));
         }
         let alarm = this.alarm.get_or_insert_with(|| {
-            let (patience, stalled) = this.pace.patience(this.exchange.progress.bounds());
+            let (patience, stalled) = patience(&this.pace, this.exchange.progress.bounds());
             let sleep = Box::pin(tokio::time::sleep(patience));
             Alarm { begun: Instant::now(), sleep, stalled: Some(stalled) }
         });
@@ -180,7 +147,8 @@ impl hyper::body::Body for RequestBody {
 
 impl Drop for RequestBody {
     fn drop(&mut self) {
-        self.exchange.came_whole();
+        let is_read = self.is_over || self.body.is_end_stream();
+        self.exchange.progress.came_whole(self.exchange.number, is_read);
     }
 }
 
@@ -194,12 +162,21 @@ pub(super) struct AnswerBody {
     rest: Bytes,
     /// A piece of `rest` has been handed over.
     is_cut: bool,
+    /// How fast it is taken.
+    pace: Pace,
+    /// The piece that was handed over last: when, and its bytes.
+    handed: Option<(Instant, u64)>,
+    /// The room that it takes up.
+    held: Option<Held>,
 }
 
 impl AnswerBody {
-    /// Follows an answer until it has been handed over; with `in_pieces`, whether it is taken too.
-    pub(super) fn new(body: Body, exchange: Arc<Exchange>, in_pieces: bool) -> Self {
-        Self { body, exchange, in_pieces, rest: Bytes::new(), is_cut: false }
+    /// Follows an answer until it has been handed over; with `in_pieces`, whether it is taken too. Else the connection notes when
+    /// it has been written.
+    pub(super) fn new(body: Body, exchange: Arc<Exchange>, held: Option<Held>, in_pieces: bool) -> Self {
+        exchange.progress.tell(exchange.number);
+        let (rest, pace) = (Bytes::new(), Pace::default());
+        Self { body, exchange, in_pieces, rest, is_cut: false, pace, handed: None, held }
     }
 
     fn piece(&mut self) -> Bytes {
@@ -228,7 +205,11 @@ impl hyper::body::Body for AnswerBody {
         if !this.in_pieces {
             return Pin::new(&mut this.body).poll_frame(context);
         }
-        this.exchange.progress.taken(this.exchange.number);
+        let progress = &this.exchange.progress;
+        if let Some((since, bytes)) = this.handed.take() {
+            this.pace.came(since.elapsed(), bytes, progress.bounds().rate);
+            progress.taken(this.exchange.number);
+        }
         if this.rest.is_empty() {
             let frame = match ready!(Pin::new(&mut this.body).poll_frame(context)) {
                 Some(Ok(frame)) => frame,
@@ -240,7 +221,9 @@ impl hyper::body::Body for AnswerBody {
             }
         }
         let piece = this.piece();
-        this.exchange.progress.handed_over(this.exchange.number);
+        let progress = &this.exchange.progress;
+        progress.handed_over(this.exchange.number, this.pace.left(progress.bounds().take));
+        this.handed = Some((Instant::now(), piece.len() as u64));
         Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
@@ -261,7 +244,11 @@ impl hyper::body::Body for AnswerBody {
 
 impl Drop for AnswerBody {
     fn drop(&mut self) {
-        self.exchange.end();
+        let Exchange { progress, number } = &*self.exchange;
+        match self.in_pieces {
+            true => progress.end(*number),
+            false => progress.queue(*number, self.held.take()),
+        }
     }
 }
 
@@ -275,32 +262,30 @@ mod tests {
     fn a_body_may_fall_behind_its_rate_for_a_while_and_gains_no_time_by_coming_fast() {
         let (bounds, seconds) = (Bounds::default(), Duration::from_secs);
         let mut pace = Pace::default();
-        let mut patience = |waited: u64, bytes: u64| {
-            pace.came(seconds(waited), bytes, &bounds);
-            let (time, stalled) = pace.patience(&bounds);
+        let mut after = |waited: u64, bytes: u64| {
+            pace.came(seconds(waited), bytes, bounds.rate);
+            let (time, stalled) = patience(&pace, &bounds);
             (time.as_secs(), stalled.to_string())
         };
         let silent = "nothing of the body has come for 30 s".to_owned();
         let slow = "the body comes more slowly than 1 KiB per second".to_owned();
-        assert_eq!(patience(0, 0), (30, silent.clone()));
-        assert_eq!(patience(25, 10 * 1024), (15, slow.clone()));
-        assert_eq!(patience(10, 10 * 1024), (15, slow.clone()));
-        assert_eq!(patience(1, 6 * 1024 * 1024), (30, silent));
-        assert_eq!(patience(20, 0), (10, slow.clone()));
-        assert_eq!(patience(20, 0), (0, slow));
+        assert_eq!(after(0, 0), (30, silent.clone()));
+        assert_eq!(after(25, 10 * 1024), (15, slow.clone()));
+        assert_eq!(after(10, 10 * 1024), (15, slow.clone()));
+        assert_eq!(after(1, 6 * 1024 * 1024), (30, silent));
+        assert_eq!(after(20, 0), (10, slow.clone()));
+        assert_eq!(after(20, 0), (0, slow));
     }
 
     #[tokio::test]
     async fn an_answer_in_pieces_is_the_same_and_its_length_is_known() {
         let bounds = Bounds::default();
         let progress = Arc::new(Progress::new(bounds, false));
-        let exchange = || {
-            let number = progress.begin(true);
-            Arc::new(Exchange { progress: progress.clone(), number, stage: AtomicU8::new(WHOLE) })
-        };
+        let exchange =
+            || Arc::new(Exchange { progress: progress.clone(), number: progress.begin(true) });
         for length in [0, 1, PIECE, PIECE + 1, 3 * PIECE, 3 * PIECE + 7] {
             let bytes: Vec<u8> = (0..length).map(|at| u8::try_from(at % 251).unwrap()).collect();
-            let mut body = AnswerBody::new(Body::from(bytes.clone()), exchange(), true);
+            let mut body = AnswerBody::new(Body::from(bytes.clone()), exchange(), None, true);
             assert_eq!(body.size_hint().exact(), Some(length as u64));
             let mut read = Vec::new();
             while let Some(frame) = body.frame().await {

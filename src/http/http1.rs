@@ -1,6 +1,6 @@
 //! A connection that speaks HTTP/1.1.
 
-use std::sync::Arc;
+use std::{pin::Pin, sync::Arc};
 
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::{
     noted::Noted,
     port::{Link, Port},
-    progress::{End, Progress},
+    progress::{End, LAST_BYTES, Progress},
     raw_answer::{self, MAX_HEAD},
 };
 
@@ -33,8 +33,13 @@ where
             if progress.has_whole_request() {
                 // It is answered, as long as the answer is taken.
                 Pin::new(&mut connection).graceful_shutdown();
+                let answered = async {
+                    progress.all_answered().await;
+                    tokio::time::sleep(LAST_BYTES).await;
+                };
                 tokio::select! {
                     served = &mut connection => told(served),
+                    () = answered => {}
                     _ = progress.ends() => {}
                 }
             }
@@ -45,7 +50,7 @@ where
     let noted = connection.into_parts().io.into_inner();
     let problem = match (end, noted.kept_back()) {
         (None, Some(status)) => raw_answer::of_status(status),
-        (Some(End::HeadOverdue), _) => raw_answer::head_overdue(&port.bounds),
+        (Some(End::HeadOverdue), _) if noted.is_flushed() => raw_answer::head_overdue(&port.bounds),
         (Some(end), _) => return tracing::trace!(?end, "connection closed"),
         (None, None) => return,
     };

@@ -1,7 +1,8 @@
 //! A connection that speaks HTTP/2, which TLS has negotiated.
 //!
-//! The memory that one takes is bounded: requests' bytes that nobody has read yet by [`CONNECTION_WINDOW`], an answer on its
-//! way by the answer itself, as it is handed over in small pieces, and heads by [`MAX_HEAD`] each. Floods of resets end the
+//! What one takes in memory is bounded: requests' bytes that nobody has read yet by [`CONNECTION_WINDOW`], an answer on its
+//! way by the answer itself (see [`super::answers`]), as it is handed over in small pieces, of which [`SEND_BUFFER`] may wait for
+//! the other side, and heads by [`MAX_HEAD`] each. Floods of resets end the
 //! connection with GOAWAY: h2 counts those that come before a request was looked at ([`PENDING_RESETS`]) and those that
 //! wrong frames make it send itself ([`OWN_RESETS`]); it bounds `CONTINUATION` frames by [`MAX_HEAD`] and answers pings and
 //! settings one at a time.
@@ -16,12 +17,13 @@ use tokio_util::sync::CancellationToken;
 use super::{
     noted::Noted,
     port::{Link, Port},
-    progress::Progress,
-    raw_answer::MAX_HEAD,
+    progress::{LAST_BYTES, Progress},
 };
 
 /// The most requests at once on a connection; clients expect at least 100 (RFC 9113, 6.5.2).
 const STREAMS: u32 = 100;
+/// The size of a head, in bytes, as RFC 9113 counts it (6.5.2): 3.2 MB for the heads of all requests of a connection.
+const MAX_HEAD: u32 = 32 * 1024;
 /// Bytes of a request's body that may come before they are read.
 const STREAM_WINDOW: u32 = 256 * 1024;
 /// The same of all requests of a connection together.
@@ -38,8 +40,6 @@ const OWN_RESETS: usize = 100;
 const PING: Duration = Duration::from_secs(30);
 /// The time in which it has to answer.
 const PONG: Duration = Duration::from_secs(20);
-/// The time in which what is left of answers is sent, and the goodbye, when the port stops.
-const LAST_BYTES: Duration = Duration::from_secs(1);
 
 /// Serves a connection until it ends, or the port stops. The requests on it end with it.
 pub(super) async fn serve<S>(stream: S, link: Link, progress: Arc<Progress>, port: Arc<Port>)
@@ -77,7 +77,7 @@ fn builder(end_of_streams: &CancellationToken) -> http2::Builder<Streams> {
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
-        .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX))
+        .max_header_list_size(MAX_HEAD)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_frame_size(FRAME)

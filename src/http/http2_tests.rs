@@ -16,7 +16,7 @@ use hyper_util::rt::TokioExecutor;
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::{
-    super::{Bounds, Front, Guard, auth::Guarded, body_budget::BodyBudget, read_body},
+    super::{Bounds, Front, Guard, answers::Answers, auth::Guarded, body_budget::BodyBudget, read_body},
     *,
 };
 
@@ -55,7 +55,8 @@ async fn connected(bounds: Bounds, window: u32) -> Connected {
         bodies: BodyBudget::of(bounds.bodies),
     };
     let stop = CancellationToken::new();
-    let port = Arc::new(Port { app, front: Front::default(), bounds, stop: stop.clone() });
+    let answers = Answers::of(bounds.answers);
+    let port = Arc::new(Port { app, front: Front::default(), bounds, answers, stop: stop.clone() });
     let progress = Arc::new(Progress::new(bounds, false));
     progress.shook_hands(true);
     let (ours, theirs) = tokio::io::duplex(64 * 1024);
@@ -159,4 +160,41 @@ async fn at_a_stop_what_has_come_whole_is_answered_and_nothing_else_holds_it_up(
     assert_eq!(text(waiting.await.unwrap()).await, (StatusCode::OK, "3 bytes".to_owned()));
     ended(it.server).await;
     assert!(begun.elapsed() < LONG / 2 && never.await.is_err());
+}
+
+#[tokio::test]
+async fn answers_that_nobody_takes_lose_their_connection_to_new_ones() {
+    let bounds = Bounds { answers: 2 * 1024 * 1024, ..Bounds::default() };
+    let mut it = connected(bounds, 1).await;
+    let mut waiting = Vec::new();
+    for _ in 0..3 {
+        waiting.push(it.client.send_request(request("GET", "/much", whole(""))));
+    }
+    ended(it.server).await;
+    drop(waiting);
+}
+
+#[tokio::test]
+async fn a_stop_waits_for_a_slow_reader_for_a_bounded_time() {
+    let bounds = Bounds { last: SHORT, ..Bounds::default() };
+    let mut it = connected(bounds, 1).await;
+    let _answer = it.client.send_request(request("GET", "/much", whole(""))).await.unwrap();
+    let begun = Instant::now();
+    it.stop.cancel();
+    ended(it.server).await;
+    assert!(begun.elapsed() < LONG / 2);
+}
+
+#[tokio::test]
+async fn a_head_has_32_kib_at_most() {
+    let mut it = connected(Bounds::default(), 64 * 1024).await;
+    for (bytes, status) in [(16 * 1024, 200), (33 * 1024, 431)] {
+        let mut request = request("GET", "/host", whole(""));
+        request.headers_mut().insert("x-large", "a".repeat(bytes).parse().unwrap());
+        // A client that has been told the limit may keep to it by itself.
+        match it.client.send_request(request).await {
+            Ok(answer) => assert_eq!(answer.status().as_u16(), status, "{bytes}"),
+            Err(error) => assert_eq!(status, 431, "{error}"),
+        }
+    }
 }

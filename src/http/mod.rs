@@ -1,5 +1,6 @@
 //! What the roles' HTTP servers share: problems as answers, the guard of every port, callers, health.
 
+mod answers;
 mod auth;
 mod body_budget;
 mod call;
@@ -18,6 +19,7 @@ mod http1;
 mod http2;
 mod noted;
 mod open;
+mod pace;
 mod peer;
 mod port;
 mod problem;
@@ -35,7 +37,7 @@ mod whole_body;
 pub use client::client;
 
 pub use auth::{Answering, Arrived, FOREIGN_HOST, Functions, Guard, OF_A_PAGE, Shortcut};
-pub use body_budget::BodyBudget;
+pub use body_budget::{BodyBudget, read_within_budget};
 pub use call::{CallRequest, check_room_for};
 pub use caller::{
     Authenticate, Authentication, CalledBy, OnRefusal, Refusal, Rejected, called_by, caller_header,

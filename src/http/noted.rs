@@ -9,14 +9,15 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::Sleep,
+    time::{Instant, Sleep},
 };
 
-use super::progress::Progress;
+use super::{pace::Pace, progress::Progress};
 
 /// A stream whose bytes are noted.
 pub(super) struct Noted<S> {
@@ -26,18 +27,25 @@ pub(super) struct Noted<S> {
     is_flushed: bool,
     /// The status that hyper would have answered.
     kept_back: Option<u16>,
-    /// Ends when the other side has taken nothing for too long; none while it takes something.
-    stall: Option<Pin<Box<Sleep>>>,
+    /// How fast the other side takes what is written.
+    pace: Pace,
+    /// A wait for the other side to take something: since when, and its end.
+    stall: Option<(Instant, Pin<Box<Sleep>>)>,
 }
 
 impl<S> Noted<S> {
     pub(super) fn new(stream: S, progress: Arc<Progress>) -> Self {
-        Self { stream, progress, is_flushed: true, kept_back: None, stall: None }
+        Self { stream, progress, is_flushed: true, kept_back: None, pace: Pace::default(), stall: None }
     }
 
     /// Returns the status that hyper would have answered to a head that it could not read.
     pub(super) fn kept_back(&self) -> Option<u16> {
         self.kept_back
+    }
+
+    /// Returns whether all that was handed over has been written.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.is_flushed
     }
 
     /// Returns whether these bytes are an answer of hyper's own, and keeps them back then.
@@ -48,22 +56,23 @@ impl<S> Noted<S> {
         self.kept_back.is_some()
     }
 
-    /// Passes on what came of a write, unless it has waited for too long.
-    fn in_time<T>(
+    /// Passes on what came of a write, the number of bytes that were taken, unless it has waited for too long, or often.
+    fn in_time(
         &mut self,
-        written: Poll<io::Result<T>>,
+        written: Poll<io::Result<usize>>,
         context: &mut Context<'_>,
-    ) -> Poll<io::Result<T>> {
-        if written.is_ready() {
-            self.stall = None;
-            return written;
-        }
-        let bound = self.progress.bounds().take;
-        let stall = self.stall.get_or_insert_with(|| Box::pin(tokio::time::sleep(bound)));
-        match stall.as_mut().poll(context) {
-            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-            Poll::Pending => Poll::Pending,
-        }
+    ) -> Poll<io::Result<usize>> {
+        let bounds = self.progress.bounds();
+        let Poll::Ready(written) = written else {
+            let left = self.pace.left(bounds.take);
+            let (_, end) =
+                self.stall.get_or_insert_with(|| (Instant::now(), Box::pin(tokio::time::sleep(left))));
+            return end.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()));
+        };
+        let waited = self.stall.take().map_or(Duration::ZERO, |(since, _)| since.elapsed());
+        let bytes = *written.as_ref().unwrap_or(&0) as u64;
+        self.pace.came(waited, bytes, bounds.rate);
+        Poll::Ready(written)
     }
 }
 
@@ -105,8 +114,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Noted<S> {
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.stream).poll_flush(context);
         // hyper flushes once it has nothing left to write.
-        self.is_flushed |= flushed.is_ready();
-        self.in_time(flushed, context)
+        if matches!(flushed, Poll::Ready(Ok(()))) {
+            self.is_flushed = true;
+            self.progress.written();
+        }
+        self.in_time(flushed.map_ok(|()| 0), context).map_ok(|_| ())
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -114,7 +126,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Noted<S> {
             return Poll::Ready(Ok(()));
         }
         let shut_down = Pin::new(&mut self.stream).poll_shutdown(context);
-        self.in_time(shut_down, context)
+        self.in_time(shut_down.map_ok(|()| 0), context).map_ok(|_| ())
     }
 
     fn poll_write_vectored(
@@ -164,7 +176,7 @@ mod tests {
         // The answer to a request whose head has come.
         let request = progress.begin(true);
         noted.write_all(b"first").await.unwrap();
-        progress.end(request, true);
+        progress.queue(request, None);
         // The next head begins before that has been flushed.
         theirs.write_all(b"GET / HT").await.unwrap();
         assert_eq!(noted.read(&mut [0; 64]).await.unwrap(), 8);
@@ -182,12 +194,31 @@ mod tests {
 
     #[tokio::test]
     async fn a_reader_that_takes_nothing_is_given_up() {
-        let take = std::time::Duration::from_millis(100);
+        let take = Duration::from_millis(100);
         let bounds = Bounds { take, ..Bounds::default() };
         let progress = Arc::new(Progress::new(bounds, false));
         let (ours, _theirs) = tokio::io::duplex(8);
         let mut noted = Noted::new(ours, progress);
         let error = noted.write_all(b"more than there is room for").await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+    #[tokio::test]
+    async fn a_reader_that_trickles_is_given_up() {
+        let take = Duration::from_millis(200);
+        let bounds = Bounds { take, ..Bounds::default() };
+        let (ours, mut theirs) = tokio::io::duplex(8);
+        let mut noted = Noted::new(ours, Arc::new(Progress::new(bounds, false)));
+        let trickle = async {
+            loop {
+                tokio::time::sleep(take / 4).await;
+                theirs.read_exact(&mut [0; 8]).await.unwrap();
+            }
+        };
+        // In each wait something is taken, and less than 1 KiB per second.
+        let written = tokio::select! {
+            written = noted.write_all(&[b'a'; 64 * 1024]) => written,
+            () = trickle => unreachable!(),
+        };
+        assert_eq!(written.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
 }

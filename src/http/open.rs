@@ -1,6 +1,10 @@
 //! The open connections of a port: how many there are, of whom, and who makes room.
 
-use std::{collections::HashMap, net::IpAddr, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    net::IpAddr,
+    sync::Arc,
+};
 
 use tokio::{
     task::{Id, JoinSet},
@@ -12,13 +16,22 @@ use super::{
     progress::Progress,
 };
 
+/// The number of connections that are looked at for one that makes room.
+const SAMPLE: usize = 64;
+
 /// Open connections, each in a task of its own. Dropped, they are dropped.
 #[derive(Default)]
 pub(super) struct Open {
     tasks: JoinSet<()>,
-    connections: HashMap<Id, Connection>,
-    /// The number of connections of each client that has a bound of its own.
-    of_client: HashMap<IpAddr, usize>,
+    /// The numbers of connections by their tasks.
+    numbers: HashMap<Id, u64>,
+    connections: BTreeMap<u64, Connection>,
+    /// The connections of each client that has a bound of its own.
+    of_client: HashMap<IpAddr, BTreeSet<u64>>,
+    /// The number of the next connection.
+    next: u64,
+    /// Where the next sample begins, so that each has its turn.
+    turn: u64,
 }
 
 struct Connection {
@@ -38,10 +51,12 @@ impl Open {
         client: Option<IpAddr>,
         connection: impl Future<Output = ()> + Send + 'static,
     ) {
-        let id = self.tasks.spawn(connection).id();
-        self.connections.insert(id, Connection { progress, client });
+        let number = self.next;
+        self.next += 1;
+        self.numbers.insert(self.tasks.spawn(connection).id(), number);
+        self.connections.insert(number, Connection { progress, client });
         if let Some(client) = client {
-            *self.of_client.entry(client).or_default() += 1;
+            self.of_client.entry(client).or_default().insert(number);
         }
     }
 
@@ -52,12 +67,14 @@ impl Open {
             Some(Err(error)) => error.id(),
             None => std::future::pending().await,
         };
-        let Some(client) = self.connections.remove(&id).and_then(|connection| connection.client) else {
+        let Some(number) = self.numbers.remove(&id) else { return };
+        let Some(client) = self.connections.remove(&number).and_then(|connection| connection.client)
+        else {
             return;
         };
-        if let Some(count) = self.of_client.get_mut(&client) {
-            *count -= 1;
-            if *count == 0 {
+        if let Some(numbers) = self.of_client.get_mut(&client) {
+            numbers.remove(&number);
+            if numbers.is_empty() {
                 self.of_client.remove(&client);
             }
         }
@@ -69,20 +86,32 @@ impl Open {
     }
 
     /// Sees to room for one more connection of this client, of which there may be `most`. Returns whether there is.
-    pub(super) fn has_room_of(&self, client: IpAddr, most: usize) -> bool {
-        let count = self.of_client.get(&client).copied().unwrap_or_default();
-        count < most || self.make_room(most, |connection| connection.client == Some(client))
+    pub(super) fn has_room_of(&mut self, client: IpAddr, most: usize) -> bool {
+        let Some(numbers) = self.of_client.get(&client) else { return most > 0 };
+        if numbers.len() < most {
+            return true;
+        }
+        let turn = numbers.range(self.turn..).chain(numbers.range(..self.turn));
+        let (open, sample) = (numbers.len(), turn.take(SAMPLE).copied().collect::<Vec<_>>());
+        self.make_room(most, open, &sample)
     }
 
     /// Sees to room for one more connection, of which there may be `most`. Returns whether there is.
-    pub(super) fn has_room(&self, most: usize) -> bool {
-        self.len() < most || self.make_room(most, |_| true)
+    pub(super) fn has_room(&mut self, most: usize) -> bool {
+        self.len() < most || self.make_room(most, self.len(), &self.sample())
     }
 
-    fn make_room(&self, most: usize, among: impl Fn(&Connection) -> bool) -> bool {
+    fn sample(&self) -> Vec<u64> {
+        let turn = self.connections.range(self.turn..).chain(self.connections.range(..self.turn));
+        turn.take(SAMPLE).map(|(number, _)| *number).collect()
+    }
+
+    /// Has one of a sample make room beside this number of connections.
+    fn make_room(&mut self, most: usize, open: usize, sample: &[u64]) -> bool {
         let now = Instant::now();
-        let connections = self.connections.values().filter(|connection| among(connection));
-        match room(most, connections.map(|one| (&one.progress, one.progress.standing(now)))) {
+        self.turn = sample.last().map_or(0, |last| last + 1);
+        let sample = sample.iter().filter_map(|number| self.connections.get(number));
+        match room(most, open, sample.map(|one| (&one.progress, one.progress.standing(now)))) {
             Room::Free => true,
             Room::After(progress) => {
                 progress.evict();
@@ -93,12 +122,9 @@ impl Open {
     }
 
     /// Asks up to this number of connections for their files. Returns how many there are to ask.
-    pub(super) fn give_up(&self, number: usize) -> usize {
-        let staying = || {
-            let standings = self.connections.values().map(|one| one.progress.standing(Instant::now()));
-            standings.filter(|standing| *standing != super::caps::Standing::Leaving).count()
-        };
-        (0..number).take_while(|_| self.make_room(staying(), |_| true)).count()
+    pub(super) fn give_up(&mut self, number: usize) -> usize {
+        // There are no files for any, so there is never room.
+        (0..number).take_while(|_| self.make_room(0, self.len(), &self.sample())).count()
     }
 }
 
@@ -146,5 +172,19 @@ mod tests {
         open.one_has_ended().await;
         open.one_has_ended().await;
         assert_eq!((open.len(), open.give_up(5)), (1, 0));
+    }
+
+    #[tokio::test]
+    async fn each_has_its_turn_where_there_are_many() {
+        let mut open = Open::default();
+        for _ in 0..3 * SAMPLE {
+            serve(&mut open, None).begin(true);
+        }
+        let idle = serve(&mut open, None);
+        let most = open.len();
+        let looks = (0..4).filter(|_| open.has_room(most)).count();
+        assert_eq!(looks, 1, "it is found within a round, and has been told then");
+        open.one_has_ended().await;
+        assert_eq!((open.len(), Arc::strong_count(&idle)), (most - 1, 1));
     }
 }

@@ -3,10 +3,11 @@
 use std::{convert::Infallible, net::IpAddr, sync::Arc};
 
 use axum::http::{HeaderValue, Request, Response, header};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    answers::Answers,
     auth::{Arrived, Guarded},
     exchange::{AnswerBody, Exchange},
     progress::{Bounds, Progress},
@@ -28,6 +29,7 @@ pub(super) struct Port {
     pub app: Guarded,
     pub front: Front,
     pub bounds: Bounds,
+    pub answers: Arc<Answers>,
     pub stop: CancellationToken,
 }
 
@@ -56,10 +58,13 @@ impl Port {
     ) -> impl Future<Output = Result<Response<AnswerBody>, Infallible>> + Send + use<> {
         let (mut request, exchange) = Exchange::begin(progress, request);
         name_host(&mut request);
-        let port = self.clone();
+        let (port, progress) = (self.clone(), progress.clone());
         async move {
             let answer = port.app.answer(request, link.arrived()).await;
-            Ok(answer.map(|body| AnswerBody::new(body, exchange, link.has_streams)))
+            // One whose size is not known is made as it is taken.
+            let bytes = answer.body().size_hint().exact().unwrap_or(0);
+            let held = port.answers.hold(usize::try_from(bytes).unwrap_or(usize::MAX), &progress);
+            Ok(answer.map(|body| AnswerBody::new(body, exchange, held, link.has_streams)))
         }
     }
 }

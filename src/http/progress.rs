@@ -12,7 +12,7 @@ use std::{
 
 use tokio::{sync::Notify, time::Instant};
 
-use super::caps::Standing;
+use super::{answers::Held, caps::Standing};
 
 /// The bounds of a server's connections.
 #[derive(Clone, Copy, Debug)]
@@ -24,14 +24,19 @@ pub struct Bounds {
     pub idle: Duration,
     /// A request of whose body nothing has come for this time is refused.
     pub body: Duration,
-    /// The least rate of a body, in bytes per second of the time in which it is waited for.
+    /// The least rate of a body and of an answer, in bytes per second of the time in which the other side is waited for.
     pub rate: u64,
     /// The time by which a body may fall behind that rate. One that falls behind further is refused.
     pub slow: Duration,
-    /// A connection whose other side takes nothing of an answer for this time is closed.
+    /// A connection whose other side takes nothing of an answer for this time is closed, and so is one whose other side falls
+    /// behind the least rate by it.
     pub take: Duration,
+    /// The time in which answers are taken that are under way at a stop.
+    pub last: Duration,
     /// The size of the bodies of all unanswered requests together, in bytes.
     pub bodies: usize,
+    /// The size of all answers together that have not been taken yet, in bytes. For more of them, the oldest are given up.
+    pub answers: usize,
     /// The most connections of the port.
     pub connections: usize,
     /// The most connections of one client; none has no bound of its own.
@@ -49,8 +54,10 @@ impl Default for Bounds {
             rate: 1024,
             slow: Duration::from_secs(30),
             take: Duration::from_secs(60),
+            last: Duration::from_secs(10),
             // Twenty of the largest payloads.
             bodies: 128 * 1024 * 1024,
+            answers: usize::MAX,
             connections: 10_000,
             of_address: None,
         }
@@ -59,6 +66,9 @@ impl Default for Bounds {
 
 /// A connection that is no older than this has a request on its way: it is unfinished, and not idle.
 const FRESH: Duration = Duration::from_secs(1);
+
+/// The time in which what is left of answers is sent, and a goodbye, when the port stops.
+pub(super) const LAST_BYTES: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -83,14 +93,35 @@ pub(super) enum End {
     Evicted,
 }
 
+/// How far a request has come, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    /// Its body is under way.
+    Coming,
+    /// It has come whole, and is being answered.
+    Whole,
+    /// Its answer is being handed over.
+    Told,
+    /// All of its answer has been handed over, and not all has been written.
+    Queued,
+}
+
+struct Underway {
+    stage: Stage,
+    /// The time by which the piece of its answer that was handed over last has to be taken.
+    overdue: Option<Instant>,
+    /// The room that its answer takes up.
+    held: Option<Held>,
+}
+
 /// The progress of a connection.
 pub(super) struct Progress {
     bounds: Bounds,
     state: Mutex<State>,
     /// Somebody wants the place of this connection.
     wanted: Notify,
-    /// The last request that has come whole was answered.
-    answered: Notify,
+    /// An answer has begun, or is over.
+    went_on: Notify,
 }
 
 struct State {
@@ -99,14 +130,15 @@ struct State {
     since: Instant,
     /// Streams are several requests at once, and what comes besides is not part of a head.
     has_streams: bool,
-    /// The number of requests whose bodies are under way.
-    coming: usize,
-    /// The number of requests that have come whole and are being answered.
-    whole: usize,
-    /// Answers of which a piece was handed over and no other one has been asked for since, by the number of the request.
-    untaken: HashMap<u64, Instant>,
+    requests: HashMap<u64, Underway>,
     next: u64,
+    /// All of the newest request has been read: what comes now is part of the next one.
+    is_read: bool,
+    /// Part of the next request has come already.
+    is_ahead: bool,
     is_leaving: bool,
+    /// It ends even if a request is being answered.
+    is_cut: bool,
 }
 
 impl Progress {
@@ -115,13 +147,14 @@ impl Progress {
             phase: if with_handshake { Phase::Handshake } else { Phase::New },
             since: Instant::now(),
             has_streams: false,
-            coming: 0,
-            whole: 0,
-            untaken: HashMap::new(),
+            requests: HashMap::new(),
             next: 0,
+            is_read: false,
+            is_ahead: false,
             is_leaving: false,
+            is_cut: false,
         };
-        Self { bounds, state: Mutex::new(state), wanted: Notify::new(), answered: Notify::new() }
+        Self { bounds, state: Mutex::new(state), wanted: Notify::new(), went_on: Notify::new() }
     }
 
     pub(super) fn bounds(&self) -> &Bounds {
@@ -140,10 +173,15 @@ impl Progress {
         state.has_streams = has_streams;
     }
 
-    /// Notes that bytes have come; in a request under way they are its own.
+    /// Notes that bytes have come.
     pub(super) fn came(&self) {
         let mut state = self.state();
-        if !state.has_streams && !state.is_busy() && matches!(state.phase, Phase::New | Phase::Open) {
+        if state.has_streams {
+            return;
+        }
+        if state.is_busy() {
+            state.is_ahead |= state.is_read;
+        } else if matches!(state.phase, Phase::New | Phase::Open) {
             state.enter(Phase::Head);
         }
     }
@@ -160,57 +198,94 @@ impl Progress {
             state.since = Instant::now();
         }
         state.phase = Phase::Open;
-        match is_whole {
-            true => state.whole += 1,
-            false => state.coming += 1,
-        }
+        (state.is_read, state.is_ahead) = (is_whole, false);
         state.next += 1;
-        state.next
+        let (number, stage) = (state.next, if is_whole { Stage::Whole } else { Stage::Coming });
+        state.requests.insert(number, Underway { stage, overdue: None, held: None });
+        number
     }
 
-    /// A request whose body was under way has come whole.
-    pub(super) fn came_whole(&self) {
+    /// A request whose body was under way has come whole, or nobody wants the rest of it, which is not read then.
+    pub(super) fn came_whole(&self, request: u64, is_read: bool) {
         let mut state = self.state();
-        state.coming -= 1;
-        state.whole += 1;
+        state.is_read |= is_read && state.next == request;
+        state.reach(request, Stage::Whole);
     }
 
-    /// A request was answered, or given up.
-    pub(super) fn end(&self, request: u64, was_whole: bool) {
+    /// The answer to a request begins.
+    pub(super) fn tell(&self, request: u64) {
+        self.state().reach(request, Stage::Told);
+        self.went_on.notify_waiters();
+    }
+
+    /// All of an answer has been handed over. It has been taken once what was handed over is [written](Self::written), and gives
+    /// up its room then.
+    pub(super) fn queue(&self, request: u64, held: Option<Held>) {
         let mut state = self.state();
-        match was_whole {
-            true => state.whole -= 1,
-            false => state.coming -= 1,
-        }
-        state.untaken.remove(&request);
-        if !state.is_busy() {
-            state.since = Instant::now();
-        }
-        if state.whole == 0 {
-            self.answered.notify_one();
+        state.reach(request, Stage::Queued);
+        if let Some(underway) = state.requests.get_mut(&request) {
+            underway.held = held;
         }
     }
 
-    /// A piece of an answer was handed over.
-    pub(super) fn handed_over(&self, request: u64) {
-        self.state().untaken.insert(request, Instant::now());
+    /// All that was handed over has been written.
+    pub(super) fn written(&self) {
+        let mut state = self.state();
+        if state.has_streams || !state.any(|stage| stage == Stage::Queued) {
+            return;
+        }
+        state.requests.retain(|_, underway| underway.stage != Stage::Queued);
+        state.rest();
+        self.went_on.notify_waiters();
+    }
+
+    /// A request was answered, or given up. Of one whose answer is still to be written nothing changes.
+    pub(super) fn end(&self, request: u64) {
+        let mut state = self.state();
+        if !state.requests.get(&request).is_some_and(|underway| underway.stage != Stage::Queued) {
+            return;
+        }
+        state.requests.remove(&request);
+        state.rest();
+        self.went_on.notify_waiters();
+    }
+
+    /// A piece of an answer was handed over, which has to be taken within this time.
+    pub(super) fn handed_over(&self, request: u64, within: Duration) {
+        if let Some(underway) = self.state().requests.get_mut(&request) {
+            underway.overdue = Some(Instant::now() + within);
+        }
     }
 
     /// The piece has been taken: another one is asked for.
     pub(super) fn taken(&self, request: u64) {
-        self.state().untaken.remove(&request);
+        if let Some(underway) = self.state().requests.get_mut(&request) {
+            underway.overdue = None;
+        }
     }
 
     /// Returns whether the newest request has come whole, or was answered.
     pub(super) fn has_whole_request(&self) -> bool {
         let state = self.state();
-        state.phase == Phase::Open && state.coming == 0
+        state.phase == Phase::Open && !state.any(|stage| stage == Stage::Coming)
     }
 
-    /// Returns once no request that has come whole is being answered.
+    /// Returns once no request that has come whole is being answered, or all of their answers have begun and could be taken for
+    /// long enough.
     pub(super) async fn all_answered(&self) {
-        while self.state().whole > 0 {
-            self.answered.notified().await;
+        self.none_is_at(|stage| stage == Stage::Whole).await;
+        let taken = self.none_is_at(|stage| stage > Stage::Coming);
+        let _ = tokio::time::timeout(self.bounds.last, taken).await;
+    }
+
+    async fn none_is_at(&self, stages: impl Fn(Stage) -> bool) {
+        loop {
+            // Made first, so that it hears of what happens meanwhile.
+            let went_on = self.went_on.notified();
+            if !self.state().any(&stages) {
+                return;
+            }
+            went_on.await;
         }
     }
 
@@ -219,10 +294,10 @@ impl Progress {
         let time = now.saturating_duration_since(state.since);
         match state.phase {
             _ if state.is_leaving => Standing::Leaving,
-            _ if state.whole > 0 => Standing::Answering,
-            _ if state.coming > 0 => Standing::Unfinished(time),
-            Phase::Handshake | Phase::Head => Standing::Unfinished(time),
-            Phase::New if time < FRESH => Standing::Unfinished(time),
+            _ if state.any(|stage| stage > Stage::Coming) => Standing::Answering,
+            _ if state.is_busy() => Standing::Coming(time),
+            Phase::Handshake | Phase::Head => Standing::Beginning(time),
+            Phase::New if time < FRESH => Standing::Beginning(time),
             Phase::New | Phase::Open => Standing::Idle(time),
         }
     }
@@ -233,10 +308,16 @@ impl Progress {
         self.wanted.notify_one();
     }
 
+    /// Ends this connection, also in the middle of an answer.
+    pub(super) fn cut(&self) {
+        self.state().is_cut = true;
+        self.evict();
+    }
+
     /// Returns whether the connection makes room: not if a request has come whole since it was asked to.
     fn makes_room(&self) -> bool {
         let mut state = self.state();
-        if state.whole > 0 {
+        if !state.is_cut && state.any(|stage| stage > Stage::Coming) {
             state.is_leaving = false;
         }
         state.is_leaving
@@ -272,7 +353,7 @@ impl Progress {
         let state = self.state();
         if state.is_busy() {
             // A body has limits of its own, and an answer takes as long as it takes, but for the reader.
-            return state.untaken.values().min().map(|since| *since + self.bounds.take);
+            return state.requests.values().filter_map(|underway| underway.overdue).min();
         }
         let bound = match state.phase {
             Phase::Handshake | Phase::New | Phase::Head => self.bounds.head,
@@ -284,7 +365,24 @@ impl Progress {
 
 impl State {
     fn is_busy(&self) -> bool {
-        self.coming + self.whole > 0
+        !self.requests.is_empty()
+    }
+
+    fn any(&self, is: impl Fn(Stage) -> bool) -> bool {
+        self.requests.values().any(|underway| is(underway.stage))
+    }
+
+    fn reach(&mut self, request: u64, stage: Stage) {
+        if let Some(underway) = self.requests.get_mut(&request) {
+            underway.stage = underway.stage.max(stage);
+        }
+    }
+
+    /// A request has ended; perhaps it was the last.
+    fn rest(&mut self) {
+        if !self.is_busy() {
+            self.enter(if std::mem::take(&mut self.is_ahead) { Phase::Head } else { Phase::Open });
+        }
     }
 
     fn enter(&mut self, phase: Phase) {
@@ -294,93 +392,5 @@ impl State {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn progress(with_handshake: bool) -> Progress {
-        Progress::new(Bounds::default(), with_handshake)
-    }
-
-    fn kind(progress: &Progress) -> &'static str {
-        match progress.standing(Instant::now() + FRESH) {
-            Standing::Leaving => "leaving",
-            Standing::Idle(_) => "idle",
-            Standing::Unfinished(_) => "unfinished",
-            Standing::Answering => "answering",
-        }
-    }
-
-    #[test]
-    fn a_connection_is_idle_unfinished_or_being_answered() {
-        let progress = progress(true);
-        assert_eq!(kind(&progress), "unfinished");
-        progress.shook_hands(false);
-        assert_eq!(kind(&progress), "idle");
-        progress.came();
-        assert_eq!(kind(&progress), "unfinished");
-        let request = progress.begin(false);
-        assert!(!progress.has_whole_request() && kind(&progress) == "unfinished");
-        progress.came_whole();
-        assert!(progress.has_whole_request() && kind(&progress) == "answering");
-        progress.came();
-        assert!(!progress.is_in_head(), "it is the request's own");
-        progress.end(request, true);
-        assert_eq!(kind(&progress), "idle");
-    }
-
-    #[test]
-    fn a_connection_with_streams_is_answered_as_long_as_one_of_them_is() {
-        let progress = progress(false);
-        progress.shook_hands(true);
-        progress.came();
-        assert_eq!(kind(&progress), "idle", "frames are not all of a head");
-        let (first, second) = (progress.begin(true), progress.begin(false));
-        assert_eq!(kind(&progress), "answering");
-        progress.end(first, true);
-        assert_eq!(kind(&progress), "unfinished");
-        progress.end(second, false);
-        assert_eq!(kind(&progress), "idle");
-    }
-
-    const SHORT: Duration = Duration::from_millis(100);
-
-    fn short() -> Progress {
-        let bounds = Bounds { head: SHORT, idle: SHORT, take: SHORT, ..Bounds::default() };
-        Progress::new(bounds, false)
-    }
-
-    #[tokio::test]
-    async fn the_place_of_a_connection_is_not_taken_once_its_request_has_come() {
-        let progress = short();
-        progress.evict();
-        assert_eq!(kind(&progress), "leaving");
-        let request = progress.begin(true);
-        let waited = tokio::time::timeout(4 * SHORT, progress.ends()).await;
-        assert!(waited.is_err() && kind(&progress) == "answering");
-        progress.end(request, true);
-        progress.evict();
-        assert_eq!(progress.ends().await, End::Evicted);
-    }
-
-    #[tokio::test]
-    async fn a_reader_that_takes_nothing_of_an_answer_is_not_waited_for() {
-        let progress = short();
-        let request = progress.begin(true);
-        progress.handed_over(request);
-        progress.taken(request);
-        let waited = tokio::time::timeout(4 * SHORT, progress.ends()).await;
-        assert!(waited.is_err(), "it waits for what its answer says next");
-        progress.handed_over(request);
-        let begun = Instant::now();
-        assert_eq!(progress.ends().await, End::Silent);
-        assert!(begun.elapsed() >= SHORT / 2, "{:?}", begun.elapsed());
-    }
-
-    #[tokio::test]
-    async fn what_is_overdue_is_told_apart() {
-        let progress = short();
-        assert_eq!(progress.ends().await, End::Silent);
-        progress.came();
-        assert_eq!(progress.ends().await, End::HeadOverdue);
-    }
-}
+#[path = "progress_tests.rs"]
+mod tests;

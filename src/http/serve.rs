@@ -10,10 +10,11 @@ use axum::{
     routing::get,
 };
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
     Bounds, Calls, Door, Failure, Guard, Shortcut,
+    answers::Answers,
     auth::{Functions, Guarded},
     body_budget::BodyBudget,
     connections,
@@ -30,6 +31,9 @@ use crate::{
 };
 
 pub use super::port::Front;
+
+/// The size of all answers of a port for callers that have not been taken yet, in bytes: forty of the largest.
+const ANSWERS: usize = 256 * 1024 * 1024;
 
 /// Takes a port. The error names the address; a taken port is the usual cause.
 pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
@@ -68,6 +72,7 @@ impl Server {
             true => Bounds {
                 connections: shares.of_callers,
                 of_address: Some(shares.of_address),
+                answers: ANSWERS,
                 ..Bounds::default()
             },
             // All of them are of this host's roles.
@@ -99,7 +104,14 @@ impl Server {
         let (routes, bodies) = (routes.with_state(()), BodyBudget::of(bounds.bodies));
         let guard = guard.behind(front.trusted_proxies.clone());
         let app = Guarded { guard, routes, shortcut, functions, bodies };
-        connections::serve(listener, Port { app, front, bounds, stop }).await;
+        let port = Port { app, front, bounds, answers: Answers::of(bounds.answers), stop };
+        // A task of its own: one connection after the other is accepted, whatever else the role is at.
+        let accepting = AbortOnDropHandle::new(tokio::spawn(connections::serve(listener, port)));
+        if let Err(failed) = accepting.await
+            && failed.is_panic()
+        {
+            std::panic::resume_unwind(failed.into_panic());
+        }
     }
 }
 

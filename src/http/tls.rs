@@ -10,13 +10,10 @@ use std::{
 
 use jiff::Timestamp;
 use rustls::{ServerConfig, pki_types::CertificateDer};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-    task::spawn_blocking,
-};
+use tokio::{net::TcpStream, task::spawn_blocking};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
+use super::raw_answer;
 use crate::{
     certificates::{Pair, PairError, Validity, to_pem},
     model::{Problem, code},
@@ -26,10 +23,6 @@ use crate::{
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// HTTP/2 and HTTP/1.1, by their names in ALPN, the preferred one first.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
-/// The time that a client without TLS gets to read why it is not answered.
-const LINGER: Duration = Duration::from_secs(1);
-/// The most bytes of such a client that are read and thrown away.
-const MAX_IGNORED: u64 = 64 * 1024;
 
 /// Passes on in PEM form the certificates that the server may show from now on.
 type Publish = Box<dyn Fn(&str) -> anyhow::Result<()> + Send + Sync>;
@@ -134,11 +127,11 @@ impl Tls {
     }
 
     /// Makes the TLS connection. A client that speaks plain HTTP is told to use https. Waits for the client without a bound.
-    pub(super) async fn accept(&self, mut stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+    pub(super) async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         let mut first = [0];
         // A handshake begins with the byte 22, and an HTTP request with the name of its method.
-        if stream.peek(&mut first).await? == 1 && first[0].is_ascii_uppercase() {
-            refuse(&mut stream).await?;
+        if stream.peek(&mut first).await? == 1 && first[0].is_ascii_alphabetic() {
+            raw_answer::write(stream, &without_tls()).await;
             return Err(io::Error::new(io::ErrorKind::InvalidData, "the client does not speak TLS"));
         }
         TlsAcceptor::from(self.shown().config).accept(stream).await
@@ -150,25 +143,10 @@ impl Tls {
     }
 }
 
-/// Answers a request that came without TLS, whatever it is, and closes the connection. What the client still sends is thrown
-/// away for a moment: closing at once could take the answer from it.
-async fn refuse(stream: &mut TcpStream) -> io::Result<()> {
-    let problem =
-        Problem::new(code::BAD_REQUEST, "this port speaks TLS, and the request came without it")
-            .hint("use https:// in place of http://");
-    let body = serde_json::to_string(&problem)?;
-    let answer = format!(
-        "HTTP/1.1 400 Bad Request\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\nconnection: close\r\n\
-         \r\n{body}",
-        body.len()
-    );
-    stream.write_all(answer.as_bytes()).await?;
-    stream.shutdown().await?;
-    let mut rest = stream.take(MAX_IGNORED);
-    let mut nowhere = tokio::io::sink();
-    let ignored = tokio::io::copy(&mut rest, &mut nowhere);
-    let _ = tokio::time::timeout(LINGER, ignored).await;
-    Ok(())
+/// Returns what is answered to a request that came without TLS, whatever it is.
+fn without_tls() -> Problem {
+    Problem::new(code::BAD_REQUEST, "this port speaks TLS, and the request came without it")
+        .hint("use https:// in place of http://")
 }
 
 impl Files {

@@ -3,7 +3,10 @@
 use std::{os::unix::fs::PermissionsExt as _, sync::Mutex};
 
 use tempfile::TempDir;
-use tokio::net::TcpListener;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+};
 
 use super::*;
 
@@ -138,22 +141,24 @@ fn the_first_pair_has_to_be_of_use() {
 async fn a_client_without_tls_is_told_to_use_https() {
     let files = Pem::new("first");
     let tls = files.load().unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-    let (server, _) = listener.accept().await.unwrap();
-    client.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
-    let told = async {
-        let mut told = String::new();
-        client.read_to_string(&mut told).await.unwrap();
-        drop(client);
-        told
-    };
-    let (accepted, told) = tokio::join!(tls.accept(server), told);
-    assert_eq!(accepted.err().unwrap().kind(), io::ErrorKind::InvalidData);
-    assert!(told.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{told}");
-    let (_, body) = told.split_once("\r\n\r\n").unwrap();
-    let problem: Problem = serde_json::from_str(body).unwrap();
-    assert_eq!(problem.code, code::BAD_REQUEST.code);
-    assert_eq!(problem.detail, "this port speaks TLS, and the request came without it");
-    assert_eq!(problem.hint.as_deref(), Some("use https:// in place of http://"));
+    for sent in [b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n".as_slice(), b"get / HTTP/1.1\r\n\r\n"] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (server, _) = listener.accept().await.unwrap();
+        client.write_all(sent).await.unwrap();
+        let told = async {
+            let mut told = String::new();
+            client.read_to_string(&mut told).await.unwrap();
+            drop(client);
+            told
+        };
+        let (accepted, told) = tokio::join!(tls.accept(server), told);
+        assert_eq!(accepted.err().unwrap().kind(), io::ErrorKind::InvalidData);
+        assert!(told.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{told}");
+        let (_, body) = told.split_once("\r\n\r\n").unwrap();
+        let problem: Problem = serde_json::from_str(body).unwrap();
+        assert_eq!(problem.code, code::BAD_REQUEST.code);
+        assert_eq!(problem.detail, "this port speaks TLS, and the request came without it");
+        assert_eq!(problem.hint.as_deref(), Some("use https:// in place of http://"));
+    }
 }
