@@ -307,8 +307,7 @@ async fn the_idle_make_room_for_others_and_the_answered_do_not() {
     answer(&mut third, "0 bytes").await;
 }
 
-const GET_MUCH: &str =
-    "GET /much HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer token\r\n\r\n";
+const GET_MUCH: &str = "GET /much HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer token\r\n\r\n";
 
 #[tokio::test]
 async fn an_answer_is_taken_to_its_end_before_anything_else_of_its_connection_counts() {

@@ -60,7 +60,10 @@ async fn a_webhook_is_taken_with_the_signature_of_its_raw_body_only(platform: &T
     let unsigned = http.post(&url).body(BODY).send().await.unwrap();
     assert_eq!(unsigned.status(), 401);
     let other = http.get(&url).send().await.unwrap();
-    assert_eq!((other.status().as_u16(), &other.headers()["allow"]), (405, &"OPTIONS, POST".parse().unwrap()));
+    assert_eq!(
+        (other.status().as_u16(), &other.headers()["allow"]),
+        (405, &"OPTIONS, POST".parse().unwrap())
+    );
     eventually("deliveries are in the log", || async {
         let (_, log, _) = platform.cli(&["logs", "webhook"]).await;
         (log.matches("opened: number 7").count() == 2).then_some(())
