@@ -51,18 +51,22 @@ mod tests {
 
     #[test]
     fn what_is_refused_comes_with_what_to_do() {
-        let told = |keys: &str| {
-            let settings = Settings::parse(&format!("[platform]\n{keys}\n"), "config.toml").unwrap();
-            match gather(&settings) {
+        let told = |keys: &[(&str, &str)]| {
+            let mut settings = Settings::default();
+            for (key, value) in keys {
+                let setting = crate::settings::settings().find(|setting| setting.key() == *key).unwrap();
+                setting.read(&mut settings, value).unwrap();
+            }
+            match to_be(&settings) {
                 Facts::Refused { why, hint } => (why, hint),
                 other => panic!("not refused: {other:?}"),
             }
         };
         assert_eq!(
-            told("tls_cert = \"/c.pem\""),
+            told(&[("tls_cert", "/c.pem")]),
             ("--tls-cert is given without --tls-key".to_owned(), "give both, or neither".to_owned())
         );
-        let (why, hint) = told("gateway_host = \"0.0.0.0\"");
+        let (why, hint) = told(&[("gateway_host", "0.0.0.0")]);
         assert!(why.starts_with("the gateway would listen on 0.0.0.0:8000"), "{why}");
         assert!(hint.starts_with("give a certificate with --tls-cert FILE"), "{hint}");
     }

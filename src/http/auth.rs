@@ -296,9 +296,14 @@ impl Guarded {
         let mut answer = match settled(checked, from).await {
             Err(refused) => self.refuse(refused, request, from).await,
             Ok(sent_by) => {
-                let (head, body) = request.into_parts();
+                let (mut head, body) = request.into_parts();
                 match with_room(&self.bodies, &head.headers, body, false).await {
-                    Ok((body, _taken)) => self.routed(Request::from_parts(head, body), sent_by).await,
+                    Ok((body, taken)) => {
+                        if let Some(taken) = &taken {
+                            head.extensions.insert(taken.clone());
+                        }
+                        self.routed(Request::from_parts(head, body), sent_by).await
+                    }
                     Err(used_up) => used_up.into_response(),
                 }
             }

@@ -269,7 +269,7 @@ async fn functions_are_asked_first_and_check_their_senders_themselves() {
                 let (head, body) = request.into_parts();
                 let answered = async {
                     let sent_by = guard.sender(&head, arrived.from).await?;
-                    with_room(&bodies, &head.headers, body, false).await?;
+                    let _room = with_room(&bodies, &head.headers, body, false).await?;
                     Ok::<_, Failure>(sent_by.caller.name.clone())
                 };
                 answered.await.into_response()

@@ -1,6 +1,6 @@
 //! A connection that speaks HTTP/1.1.
 
-use std::{pin::Pin, sync::Arc};
+use std::sync::Arc;
 
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;

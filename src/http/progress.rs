@@ -381,7 +381,8 @@ impl State {
     /// A request has ended; perhaps it was the last.
     fn rest(&mut self) {
         if !self.is_busy() {
-            self.enter(if std::mem::take(&mut self.is_ahead) { Phase::Head } else { Phase::Open });
+            let is_ahead = std::mem::take(&mut self.is_ahead);
+            self.enter(if is_ahead { Phase::Head } else { Phase::Open });
         }
     }
 

@@ -110,7 +110,12 @@ pub enum UnfitPattern {
     Characters(String),
     /// A segment is a parameter as other routers write it, which would be plain text here.
     #[error("`{written}` would be plain text: did you mean `{meant}`?")]
-    OfAnotherRouter { written: String, meant: String },
+    OfAnotherRouter {
+        /// The segment as it was written.
+        written: String,
+        /// The parameter that is meant.
+        meant: String,
+    },
     /// The name of a parameter is not a name.
     #[error(
         "`{0}` names no parameter: a parameter looks like `{{id}}`, or `{{rest+}}` for one or more segments"

@@ -202,10 +202,13 @@ impl Port {
             }
         };
         let room = with_room(&way.bodies, &head.headers, body, !is_known).await;
-        let (body, _room) = match room {
+        let (body, room) = match room {
             Ok(taken) => taken,
             Err(used_up) => return used_up.into_response(),
         };
+        if let Some(room) = &room {
+            room.keeps_at_most(aim.max_body());
+        }
         let payload = match self.payload(&aim, sent_by.as_ref(), &head, body, way).await {
             Ok(payload) => payload,
             Err(failure) => return failure.into_response(),
@@ -265,7 +268,8 @@ impl Port {
         };
         let prefix = aim.target.is_none().then(|| format!("{BY_NAME}{}", aim.name));
         way.end.tell(&mut headers, &way.host, prefix.as_deref());
-        let http = HttpRequest { arrival: Some(Box::new(self.arrival(aim, way))), ..request };
+        let http =
+            HttpRequest { arrival: Some(Box::new(self.arrival(aim, &request.method, way))), ..request };
         check_room_for(&headers, &http)?;
         Ok(Checked { http, headers, sent_by })
     }

@@ -77,8 +77,9 @@ async fn a_deploy_and_a_rollback_name_the_addresses_and_a_command_that_the_funct
     let end = "\nnext: cloudfunc invoke closed --method GET --path /users/ID\n";
     assert!(stderr.ends_with(end) && !stderr.contains("auth"), "{stderr}");
     let (_, stdout, stderr) = platform.cli(&["rollback", "closed", "--to", "1"]).await;
-    let shown = format!("revision 1 of closed is active\n{at}  any method, with a token\n");
-    assert_eq!((stdout, &*stderr), (shown, &end[1..]));
+    let shown =
+        "revision 1 of closed is active\nhttp://app.example/users/{id}  any method, with a token\n";
+    assert_eq!((&*stdout, &*stderr), (shown, &end[1..]));
 }
 
 async fn several_deploys_name_the_addresses_of_each(platform: &TestPlatform) {
