@@ -296,8 +296,8 @@ mod tests {
                 Some(authorities),
             ),
             (
-                TlsProblem::Certificate("it is odd".to_owned()),
-                "the certificate of AT is refused: it is odd",
+                TlsProblem::Certificate("cannot be verified: it is odd".to_owned()),
+                "the certificate of AT cannot be verified: it is odd",
                 None,
             ),
         ] {

@@ -9,7 +9,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
-use super::progress::Progress;
+/// A connection that an answer is on.
+pub(super) trait Connection: Send + Sync {
+    /// Ends it, whatever it is about.
+    fn cut(&self);
+}
 
 /// The budget.
 pub(super) struct Answers {
@@ -22,7 +26,7 @@ struct UnderWay {
     bytes: usize,
     next: u64,
     /// The oldest first: its size, and the connection that it is on.
-    held: BTreeMap<u64, (usize, Weak<Progress>)>,
+    held: BTreeMap<u64, (usize, Weak<dyn Connection>)>,
 }
 
 /// The room of an answer. It is given back when this is dropped.
@@ -43,7 +47,7 @@ impl Answers {
     }
 
     /// Makes room for an answer of this number of bytes; none for an empty one.
-    pub(super) fn hold(self: &Arc<Self>, bytes: usize, progress: &Arc<Progress>) -> Option<Held> {
+    pub(super) fn hold(self: &Arc<Self>, bytes: usize, on: Weak<dyn Connection>) -> Option<Held> {
         if bytes == 0 {
             return None;
         }
@@ -58,7 +62,7 @@ impl Answers {
         let number = under_way.next;
         under_way.next += 1;
         under_way.bytes += bytes;
-        under_way.held.insert(number, (bytes, Arc::downgrade(progress)));
+        under_way.held.insert(number, (bytes, on));
         drop(under_way);
         for oldest in given_up.iter().filter_map(Weak::upgrade) {
             tracing::debug!(
@@ -81,32 +85,41 @@ impl Drop for Held {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        super::progress::{Bounds, End},
-        *,
-    };
+    use std::sync::atomic::{AtomicBool, Ordering};
 
-    #[tokio::test]
-    async fn the_oldest_answers_make_room_for_a_new_one() {
+    use super::*;
+
+    #[derive(Default)]
+    struct Open {
+        is_cut: AtomicBool,
+    }
+
+    impl Connection for Open {
+        fn cut(&self) {
+            self.is_cut.store(true, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn the_oldest_answers_make_room_for_a_new_one() {
         let answers = Answers::of(10);
-        let connection = || {
-            let progress = Arc::new(Progress::new(Bounds::default(), false));
-            progress.begin(true);
-            progress
-        };
-        let [first, second, third] = [connection(), connection(), connection()];
-        let taken = answers.hold(9, &first);
+        let [first, second, third] = [(); 3].map(|()| Arc::new(Open::default()));
+        let hold =
+            |bytes, on: &Arc<Open>| answers.hold(bytes, Arc::downgrade(on) as Weak<dyn Connection>);
+        let are_cut = || [&first, &second, &third].map(|open| open.is_cut.load(Ordering::Relaxed));
+        let taken = hold(9, &first);
         drop(taken);
-        let one = answers.hold(6, &first);
-        let two = answers.hold(4, &second);
-        assert!(answers.hold(0, &third).is_none());
-        let three = answers.hold(5, &third);
-        assert_eq!(first.ends().await, End::Evicted);
+        let one = hold(6, &first);
+        let two = hold(4, &second);
+        assert!(hold(0, &third).is_none());
+        assert_eq!(are_cut(), [false; 3]);
+        let three = hold(5, &third);
+        assert_eq!(are_cut(), [true, false, false]);
         assert_eq!(answers.under_way().bytes, 9);
         drop((one, two));
         assert_eq!(answers.under_way().bytes, 5);
-        let larger_than_all = answers.hold(11, &second);
-        assert_eq!(third.ends().await, End::Evicted);
+        let larger_than_all = hold(11, &second);
+        assert_eq!(are_cut(), [true, false, true]);
         drop((three, larger_than_all));
         assert_eq!(answers.under_way().bytes, 0);
     }

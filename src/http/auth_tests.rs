@@ -1,6 +1,9 @@
 use std::sync::Mutex;
 
-use super::*;
+use super::{
+    super::request::{payload_too_large, read_body},
+    *,
+};
 use crate::model::{Caller, TokenRole};
 
 fn headers(list: &[(&str, &str)]) -> HeaderMap {
@@ -269,7 +272,8 @@ async fn functions_are_asked_first_and_check_their_senders_themselves() {
                 let (head, body) = request.into_parts();
                 let answered = async {
                     let sent_by = guard.sender(&head, arrived.from).await?;
-                    let _room = with_room(&bodies, &head.headers, body, false).await?;
+                    let (body, _room) = with_room(&bodies, &head.headers, body, false).await?;
+                    read_body(body, 100, payload_too_large).await?;
                     Ok::<_, Failure>(sent_by.caller.name.clone())
                 };
                 answered.await.into_response()

@@ -140,7 +140,7 @@ mod tests {
         for (name, value) in list {
             // Each character is a byte.
             let bytes: Vec<u8> = value.chars().map(|byte| u8::try_from(byte).unwrap()).collect();
-            headers.append(HeaderName::from_static(*name), HeaderValue::from_bytes(&bytes).unwrap());
+            headers.append(HeaderName::from_static(name), HeaderValue::from_bytes(&bytes).unwrap());
         }
         headers
     }

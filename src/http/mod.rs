@@ -9,6 +9,7 @@ mod caps;
 mod client;
 mod connections;
 mod credentials;
+mod decoded_body;
 mod document;
 mod encoding;
 mod exchange;
@@ -37,12 +38,13 @@ mod whole_body;
 pub use client::client;
 
 pub use auth::{Answering, Arrived, FOREIGN_HOST, Functions, Guard, OF_A_PAGE, Shortcut};
-pub use body_budget::{BodyBudget, read_within_budget};
+pub use body_budget::BodyBudget;
 pub use call::{CallRequest, check_room_for};
 pub use caller::{
     Authenticate, Authentication, CalledBy, OnRefusal, Refusal, Rejected, called_by, caller_header,
 };
 pub use credentials::TOKEN_HINT;
+pub use decoded_body::read_within_budget;
 pub use document::{document, read_document};
 pub use encoding::{accepts_gzip, compressed, read_decoded};
 pub use forwarded::OtherEnd;

@@ -63,7 +63,8 @@ impl Port {
             let answer = port.app.answer(request, link.arrived()).await;
             // One whose size is not known is made as it is taken.
             let bytes = answer.body().size_hint().exact().unwrap_or(0);
-            let held = port.answers.hold(usize::try_from(bytes).unwrap_or(usize::MAX), &progress);
+            let on = Arc::downgrade(&progress);
+            let held = port.answers.hold(usize::try_from(bytes).unwrap_or(usize::MAX), on);
             Ok(answer.map(|body| AnswerBody::new(body, exchange, held, link.has_streams)))
         }
     }

@@ -12,7 +12,10 @@ use std::{
 
 use tokio::{sync::Notify, time::Instant};
 
-use super::{answers::Held, caps::Standing};
+use super::{
+    answers::{Connection, Held},
+    caps::Standing,
+};
 
 /// The bounds of a server's connections.
 #[derive(Clone, Copy, Debug)]
@@ -242,7 +245,7 @@ impl Progress {
     /// A request was answered, or given up. Of one whose answer is still to be written nothing changes.
     pub(super) fn end(&self, request: u64) {
         let mut state = self.state();
-        if !state.requests.get(&request).is_some_and(|underway| underway.stage != Stage::Queued) {
+        if state.requests.get(&request).is_none_or(|underway| underway.stage == Stage::Queued) {
             return;
         }
         state.requests.remove(&request);
@@ -306,12 +309,6 @@ impl Progress {
     pub(super) fn evict(&self) {
         self.state().is_leaving = true;
         self.wanted.notify_one();
-    }
-
-    /// Ends this connection, also in the middle of an answer.
-    pub(super) fn cut(&self) {
-        self.state().is_cut = true;
-        self.evict();
     }
 
     /// Returns whether the connection makes room: not if a request has come whole since it was asked to.
@@ -389,6 +386,14 @@ impl State {
     fn enter(&mut self, phase: Phase) {
         self.phase = phase;
         self.since = Instant::now();
+    }
+}
+
+impl Connection for Progress {
+    /// Also in the middle of an answer.
+    fn cut(&self) {
+        self.state().is_cut = true;
+        self.evict();
     }
 }
 

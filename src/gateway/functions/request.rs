@@ -81,7 +81,7 @@ impl Aim {
     }
 
     /// The method and the pattern of the address that led to it.
-    fn route(&self) -> Option<&str> {
+    fn matched(&self) -> Option<&str> {
         self.target.as_ref().map(|target| target.route.as_str())
     }
 
@@ -314,7 +314,7 @@ impl Port {
     /// Refuses a request whose address has come to lead elsewhere, or needs a token by now that it does not carry.
     pub(super) async fn look_again(&self, aim: &Aim, head: &Parts, way: &Way<'_>) -> Answer<()> {
         match self.look_up(&head.method, head.uri.path(), &head.headers) {
-            Some(Answered::By(now)) if now.name == aim.name && now.route() == aim.route() => {
+            Some(Answered::By(now)) if now.name == aim.name && now.matched() == aim.matched() => {
                 if now.needs_token() && !aim.needs_token() {
                     self.sender(&now, head, way.client).await?;
                 }

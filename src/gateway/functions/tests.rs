@@ -38,7 +38,7 @@ fn request(method: &str, path: &str, headers: &[(&'static str, &'static str)]) -
     *request.uri_mut() = path.parse().unwrap();
     request.headers_mut().insert("host", HeaderValue::from_static("localhost:8000"));
     for (name, value) in headers {
-        request.headers_mut().insert(*name, HeaderValue::from_static(*value));
+        request.headers_mut().insert(*name, HeaderValue::from_static(value));
     }
     request
 }
@@ -92,7 +92,8 @@ async fn what_is_refused_or_answered_by_the_gateway_does_not_reach_the_function(
     let port = port(false, Some(&["/a"]));
     let origin = |origin: &'static str| ("origin", origin);
     let asks = ("access-control-request-method", "GET");
-    let cases: [(&str, &[(&'static str, &'static str)], u16); 11] = [
+    type Case<'c> = (&'c str, &'c [(&'static str, &'static str)], u16);
+    let cases: [Case<'_>; 11] = [
         ("POST", &[], 405),
         ("OPTIONS", &[], 204),
         ("GET", &[("host", "evil.example")], 403),
