@@ -64,7 +64,8 @@ impl Port {
             // One whose size is not known is made as it is taken.
             let bytes = answer.body().size_hint().exact().unwrap_or(0);
             let on = Arc::downgrade(&progress);
-            let held = port.answers.hold(usize::try_from(bytes).unwrap_or(usize::MAX), on);
+            let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+            let held = port.answers.hold(bytes, link.from, on);
             Ok(answer.map(|body| AnswerBody::new(body, exchange, held, link.has_streams)))
         }
     }

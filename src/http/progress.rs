@@ -349,8 +349,11 @@ impl Progress {
     fn deadline(&self) -> Option<Instant> {
         let state = self.state();
         if state.is_busy() {
-            // A body has limits of its own, and an answer takes as long as it takes, but for the reader.
-            return state.requests.values().filter_map(|underway| underway.overdue).min();
+            // A body has limits of its own, and an answer takes as long as it takes, but for the reader. One that does not
+            // read an answer may wait for another one on the same connection.
+            let overdue: Option<Vec<_>> =
+                state.requests.values().map(|underway| underway.overdue).collect();
+            return overdue?.into_iter().max();
         }
         let bound = match state.phase {
             Phase::Handshake | Phase::New | Phase::Head => self.bounds.head,
