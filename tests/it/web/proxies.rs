@@ -85,7 +85,7 @@ fn nginx(folder: &Path, servers: &str) -> Command {
         .map(|kind| format!("{kind}_temp_path {}/{kind};\n", folder.display()))
         .collect();
     let config = format!(
-        "daemon off;\nuser root;\npid {0}/pid;\nerror_log stderr;\nevents {{}}\nhttp {{\naccess_log off;\n{temporary}{servers}}}\n",
+        "daemon off;\nmaster_process off;\nuser root;\npid {0}/pid;\nerror_log stderr;\nevents {{}}\nhttp {{\naccess_log off;\n{temporary}{servers}}}\n",
         folder.display()
     );
     fs::write(folder.join("nginx.conf"), config).unwrap();
