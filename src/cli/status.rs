@@ -76,7 +76,7 @@ struct Status {
     services: Vec<ServiceStatus>,
     /// Functions with `min_instances` of which this host's manager cannot start an instance.
     not_kept: Vec<NotKept>,
-    /// What is wrong with the certificate, for standard error.
+    /// Describes the faults of the certificate, for standard error.
     #[serde(skip)]
     warnings: Vec<String>,
 }

@@ -73,7 +73,7 @@ fn is_about_name(error: &(dyn StdError + 'static)) -> bool {
     }
     false
 }
-/// The hint of an answer that there is no such route.
+/// The hint of an answer 404 for an unknown route.
 const PUBLIC_PORT: &str = "this may be a port of --public-listen, which serves functions only";
 
 /// Returns the hint of a problem. With one about requests that come too fast, the pause is said as a time.

@@ -47,7 +47,7 @@ impl TlsProblem {
     fn of_tls(error: &TlsError) -> Self {
         let refused = match error {
             TlsError::InvalidCertificate(refused) => refused,
-            // What a server without TLS answers to a handshake is no message of TLS.
+            // A server without TLS answers a handshake with something that TLS cannot read.
             TlsError::InvalidMessage(_) => return Self::NotTls,
             other => return Self::Handshake(fault(other)),
         };

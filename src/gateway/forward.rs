@@ -35,7 +35,7 @@ const LONGEST_RUN: Duration = Duration::from_secs(2 * 15 * 60 + 2 * 60);
 /// Limit of a readiness answer, in bytes.
 const MAX_HEALTH: usize = 64 * 1024;
 
-/// What no other role has a use for, beside what is of one connection.
+/// Headers that no other role uses, besides those of one connection.
 const NOT_PASSED_ON: [HeaderName; 3] = [header::HOST, header::CONTENT_LENGTH, header::COOKIE];
 
 impl Upstream {

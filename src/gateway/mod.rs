@@ -8,6 +8,7 @@ mod functions;
 mod oidc;
 mod openapi;
 mod router;
+mod told;
 mod v1;
 
 use std::{pin::pin, sync::Arc, time::Duration};

@@ -7,15 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::{
-    body::Body,
-    http::{HeaderMap, Method},
-};
-
 use super::memory::Memory;
 use crate::{
     backoff::Backoff,
-    error_chain::chain,
+    gateway::told::told,
     http::Peer,
     model::{api::TokenChanges, route},
 };
@@ -78,18 +73,7 @@ async fn next(registry: &Peer, last: Option<&TokenChanges>) -> Result<TokenChang
             format!("{}?process={process}&generation={generation}", route::TOKEN_CHANGES)
         }
     };
-    let asked = async {
-        let answer = registry.send(Method::GET, &path, HeaderMap::new(), Body::empty()).await;
-        let answer = answer.map_err(|error| chain(&error))?;
-        if !answer.status().is_success() {
-            return Err(format!("the registry answers {}", answer.status()));
-        }
-        let body = axum::body::to_bytes(answer.into_body(), MAX_ANSWER).await;
-        let body = body.map_err(|error| chain(&error))?;
-        serde_json::from_slice(&body).map_err(|error| chain(&error))
-    };
-    let within = tokio::time::timeout(ANSWER, asked).await;
-    within.unwrap_or_else(|_| Err("the registry has not answered in time".to_owned()))
+    told(registry, &path, ANSWER, MAX_ANSWER).await
 }
 
 #[cfg(test)]

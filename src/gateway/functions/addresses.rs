@@ -82,7 +82,7 @@ impl Allow {
 #[derive(Debug)]
 pub struct RequestPath<'p>(Vec<Cow<'p, str>>);
 
-/// The reason why a path is no function's.
+/// The reason why a path cannot lead to a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnfitPath {
     /// A segment other than the last one is empty.

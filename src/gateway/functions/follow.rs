@@ -8,16 +8,12 @@ use std::{
     time::Duration,
 };
 
-use axum::{
-    body::Body,
-    http::{HeaderMap, Method},
-};
 use uuid::Uuid;
 
 use super::addresses::Table;
 use crate::{
     backoff::Backoff,
-    error_chain::chain,
+    gateway::told::told,
     http::Peer,
     model::{
         api::{HttpFunction, HttpFunctions},
@@ -83,6 +79,7 @@ pub async fn follow(registry: Peer, addresses: Arc<Addresses>) {
                 // Nothing was sent for another state: asked without one, the registry sends all.
                 last = Some(now).filter(|now| is_news || last == Some(*now));
                 if !is_news {
+                    // A registry that answers at once, without waiting for news, is not asked in a busy loop.
                     tokio::time::sleep(PAUSE).await;
                 }
             }
@@ -104,18 +101,7 @@ async fn next(registry: &Peer, last: Option<State>) -> Result<HttpFunctions, Str
             format!("{}?process={process}&generation={generation}", route::HTTP_FUNCTIONS)
         }
     };
-    let asked = async {
-        let answer = registry.send(Method::GET, &path, HeaderMap::new(), Body::empty()).await;
-        let answer = answer.map_err(|error| chain(&error))?;
-        if !answer.status().is_success() {
-            return Err(format!("the registry answers {}", answer.status()));
-        }
-        let body = axum::body::to_bytes(answer.into_body(), MAX_ANSWER).await;
-        let body = body.map_err(|error| chain(&error))?;
-        serde_json::from_slice(&body).map_err(|error| chain(&error))
-    };
-    let within = tokio::time::timeout(ANSWER, asked).await;
-    within.unwrap_or_else(|_| Err("the registry has not answered in time".to_owned()))
+    told(registry, &path, ANSWER, MAX_ANSWER).await
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //!             └ follow.rs ◀─ registry
 //! ```
 //! The same for both ports of a gateway. The public one serves the addresses alone, and tells nothing of what else there is. On
-//! the platform's own port a path that is no function's is left to the guard and the router.
+//! the platform's own port a path that belongs to no function is left to the guard and the router.
 
 mod addresses;
 mod answer;

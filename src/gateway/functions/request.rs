@@ -44,7 +44,7 @@ struct Checked {
     sent_by: Option<SentBy>,
 }
 
-/// What is known of the way that a request has come.
+/// The way by which a request has come, as far as it is known.
 pub(super) struct Way<'w> {
     arrived: Arrived,
     end: OtherEnd<'w>,
